@@ -1,0 +1,44 @@
+"""What goes wrong, said so that it can be mended: where, what was found, and the fix."""
+
+from collections.abc import Sequence
+
+
+class DescentError(Exception):
+    """Anything the user can mend. The command line prints it without a traceback.
+
+    `exit_code` is what `descent` ends with.
+    """
+
+    exit_code = 1
+
+
+class SpecError(DescentError):
+    """A family file that cannot be used; holds every fault at once."""
+
+    exit_code = 2
+
+    def __init__(self, source: str, faults: Sequence[str]) -> None:
+        self.source = source
+        self.faults = tuple(faults)
+        count = f"{len(faults)} fault" + ("" if len(faults) == 1 else "s")
+        super().__init__(f"{source} has {count}:\n" + "\n".join(f"  {fault}" for fault in faults))
+
+
+class StoreError(DescentError):
+    """The artifact store cannot be used as it stands."""
+
+
+class StageError(DescentError):
+    """A stage could not be finished; what it had sealed before stays."""
+
+
+class GateError(DescentError):
+    """A tier missed a bound; its work is kept and its descendants are not built."""
+
+    exit_code = 3
+
+
+class NotFoundError(DescentError):
+    """A name that the store or the lineage does not know."""
+
+    exit_code = 4
