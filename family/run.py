@@ -1,0 +1,187 @@
+"""Reuse an artifact, or build it in a scratch folder, verify it and seal it.
+
+Needs no Prefect: a Prefect task is a few lines around `make`, and tests walk this same path.
+"""
+
+import os
+import platform
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Mapping
+from contextlib import suppress
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from importlib import metadata
+from pathlib import Path
+from typing import IO, Literal
+
+from family import child
+from family.errors import DescentError, StageError
+from family.lineage.record import record
+from family.plan import Step
+from family.progress import Listener, Progress
+from family.stage import Outcome, Recipe, Scalar, Stage
+from family.store import Manifest, Origin, Store
+
+PACKAGES = ("descent-family", "torch", "transformers", "onnxruntime", "onnxruntime-genai")
+
+
+@dataclass(frozen=True)
+class Made:
+    """What became of a step."""
+
+    how: Literal["built", "reused"]
+    manifest: Manifest
+
+
+def environment() -> dict[str, Scalar]:
+    """The machine and the packages, for the record."""
+    found: dict[str, Scalar] = {
+        "python": platform.python_version(),
+        "platform": platform.platform(),
+        "processors": os.cpu_count() or 0,
+    }
+    for name in PACKAGES:
+        with suppress(metadata.PackageNotFoundError):
+            found[name] = metadata.version(name)
+    return found
+
+
+def make(
+    step: Step,
+    family: str,
+    stage: Stage,
+    store: Store,
+    *,
+    prefect_run_id: str | None = None,
+    on_progress: Listener | None = None,
+    warn: Callable[[str], None] = print,
+) -> Made:
+    """Reuse the step's artifact if its files verify, else build, seal and record it.
+
+    Raises StageError, or the stage's own DescentError; what was sealed before stays.
+    """
+    recipe = step.recipe
+    if manifest := store.manifest(recipe.key):
+        faults = store.faults(manifest)
+        if not faults:
+            record(store, manifest, family, step.tier, step.name)
+            return Made("reused", manifest)
+        warn(f"{step.title}: {faults[0]}; building it again")
+
+    inputs = {name: store.folder(key) for name, key in recipe.inputs.items() if _is_sealed(store, key)}
+    scratch = store.scratch(recipe.key, keep=stage.resumes)
+    started, clock = datetime.now(UTC), time.monotonic()
+    if stage.heavy:
+        outcome = _in_child(step, stage, inputs, scratch, store, on_progress)
+    else:
+        outcome = child.call(stage.function, inputs, recipe.settings, scratch)
+
+    def origin() -> Origin:
+        return Origin(
+            family=family,
+            tier=step.tier,
+            step=step.name,
+            started=started.isoformat(timespec="seconds"),
+            seconds=round(time.monotonic() - clock, 2),
+            seed=getattr(recipe.settings, "seed", None),
+            prefect_run_id=prefect_run_id,
+            environment=environment(),
+        )
+
+    manifest = store.seal(recipe, scratch, outcome, origin)
+    record(store, manifest, family, step.tier, step.name)
+    return Made("built", manifest)
+
+
+def _is_sealed(store: Store, key: str) -> bool:
+    return (store.folder(key)).is_dir()
+
+
+def _in_child(
+    step: Step,
+    stage: Stage,
+    inputs: Mapping[str, Path],
+    scratch: Path,
+    store: Store,
+    on_progress: Listener | None,
+) -> Outcome:
+    recipe = step.recipe
+    reader, writer = os.pipe()
+    job = child.Job(
+        function=stage.function,
+        settings_type=f"{stage.settings.__module__}:{stage.settings.__qualname__}",
+        settings=recipe.settings.model_dump_json(),
+        inputs=dict(inputs),
+        out=scratch,
+        progress_fd=writer,
+    )
+    path = store.root / "scratch" / f"{recipe.key}.job"
+    report_path = path.with_suffix(".report")
+    report_path.unlink(missing_ok=True)
+    path.write_text(job.model_dump_json())
+    log = store.log(recipe.key)
+    with log.open("wb") as output, os.fdopen(reader) as pipe:
+        # A session of its own: Ctrl-C reaches the builder alone, which then ends the child.
+        process = subprocess.Popen(
+            [sys.executable, "-m", "family.child", str(path)],
+            stdin=subprocess.PIPE,
+            stdout=output,
+            stderr=subprocess.STDOUT,
+            pass_fds=(writer,),
+            env={**os.environ, **child.ALLOCATOR},
+            start_new_session=True,
+        )
+        os.close(writer)
+        try:
+            _relay(pipe, on_progress)
+            code = process.wait()
+        finally:
+            _end(process)
+    report = child.Report()
+    if report_path.exists():
+        report = child.Report.model_validate_json(report_path.read_bytes())
+        report_path.unlink()
+    path.unlink()
+    if report.outcome:
+        return report.outcome
+    if report.expected:
+        error = DescentError(f"{step.title}: {report.error}")
+        error.exit_code = report.exit_code
+        raise error
+    raise StageError(_account(step, code, report.error, log))
+
+
+def _relay(pipe: IO[str], on_progress: Listener | None) -> None:
+    for line in pipe:
+        if on_progress:
+            on_progress(Progress.model_validate_json(line))
+
+
+def _end(process: "subprocess.Popen[bytes]") -> None:
+    if process.stdin:
+        process.stdin.close()
+    if process.poll() is None:
+        process.terminate()
+        try:
+            process.wait(10)
+        except subprocess.TimeoutExpired:
+            process.kill()
+            process.wait()
+
+
+def _account(step: Step, code: int, error: str | None, log: Path) -> str:
+    if code < 0:
+        name = signal.Signals(-code).name
+        what = f"its process was ended by {name}"
+        if name == "SIGKILL":
+            what += ", which is what the kernel does when memory runs out"
+    else:
+        what = error or f"its process ended with code {code}"
+    return (
+        f"{step.title} failed: {what}\n"
+        f"  The log: {log}\n"
+        f"  What was sealed is kept; the same command goes on from there."
+    )

@@ -1,0 +1,264 @@
+"""Artifacts under their keys: sealed whole or not at all, verified, swept.
+
+    store.json              the layout's version
+    artifacts/<key>/        what a stage wrote, and manifest.json, written last
+    scratch/<key>/          half-done work; a killed stage that resumes finds its checkpoints here
+    families/<family>.json  which key each stage of each tier has now
+    downloads/  logs/  lineage.db  lock
+"""
+
+import errno
+import fcntl
+import hashlib
+import json
+import os
+import shutil
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any, Self
+
+from pydantic import Field, ValidationError
+
+from family.errors import StoreError
+from family.stage import Outcome, Recipe, Scalar, Settings
+
+FORMAT = 1
+MANIFEST = "manifest.json"
+OUTCOME = "outcome.json"
+
+
+class FileDigest(Settings):
+    """One file of an artifact."""
+
+    bytes: int
+    sha256: str
+
+
+class Origin(Settings):
+    """Who made an artifact, when and on what: told by the builder, never by a stage."""
+
+    family: str
+    tier: str = Field(description="Empty for what all tiers share.")
+    step: str = Field(description="The stage, with its variant: `distill`, `export:int4`.")
+    started: str = Field(description="UTC, ISO 8601.")
+    seconds: float
+    seed: int | None = None
+    prefect_run_id: str | None = None
+    environment: dict[str, Scalar] = Field(default_factory=dict)
+
+
+class Manifest(Settings):
+    """The truth about one artifact."""
+
+    format: int = FORMAT
+    key: str
+    recipe: dict[str, Any] = Field(description="The canonical recipe, whose digest is the key.")
+    files: dict[str, FileDigest]
+    outcome: Outcome
+    origin: Origin
+
+    @property
+    def digest(self) -> str:
+        """SHA-256 over the names and digests of the files: what was made, whoever made it."""
+        lines = "".join(f"{file.sha256}  {name}\n" for name, file in sorted(self.files.items()))
+        return hashlib.sha256(lines.encode()).hexdigest()
+
+
+def sha256(path: Path) -> str:
+    """SHA-256 (hex) of a file, in constant memory."""
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+def _files_of(folder: Path) -> Iterator[tuple[str, Path]]:
+    for path in sorted(folder.rglob("*")):
+        if path.is_file() and path.name != MANIFEST:
+            yield path.relative_to(folder).as_posix(), path
+
+
+def digests(folder: Path) -> dict[str, FileDigest]:
+    """Sizes and digests of all files below `folder`, the manifest left out."""
+    found = list(_files_of(folder))
+    with ThreadPoolExecutor() as pool:
+        sums = pool.map(lambda item: sha256(item[1]), found)
+    return {
+        name: FileDigest(bytes=path.stat().st_size, sha256=value)
+        for (name, path), value in zip(found, sums, strict=True)
+    }
+
+
+@contextmanager
+def disk_faults(where: Path) -> Iterator[None]:
+    """Turn a full disk into an error that says how to go on."""
+    try:
+        yield
+    except OSError as error:
+        if error.errno not in (errno.ENOSPC, errno.EDQUOT):
+            raise
+        free = shutil.disk_usage(where).free / 1e6
+        raise StoreError(
+            f"{where}: the disk is full ({free:.0f} MB free). What was sealed is kept; make room "
+            f"and run the same command again, or point --store at a larger disk."
+        ) from error
+
+
+class Store:
+    """A folder of artifacts. Opening it checks its layout's version and makes it if absent."""
+
+    def __init__(self, root: Path) -> None:
+        self.root = root.absolute()
+        mark = self.root / "store.json"
+        with disk_faults(self.root.parent if self.root.parent.exists() else Path.cwd()):
+            if mark.exists():
+                found = json.loads(mark.read_text()).get("format")
+                if found != FORMAT:
+                    raise StoreError(
+                        f"{self.root}: the store has format {found}, and this descent knows "
+                        f"{FORMAT}. Upgrade descent-family, or use another --store."
+                    )
+            else:
+                for name in ("artifacts", "scratch", "families", "downloads", "logs"):
+                    (self.root / name).mkdir(parents=True, exist_ok=True)
+                _write_json(mark, {"format": FORMAT})
+
+    @classmethod
+    def existing(cls, root: Path) -> Self:
+        """Open a store for reading; StoreError if there is none at `root`."""
+        if not (root / "store.json").exists():
+            raise StoreError(
+                f"{root}: there is no store here. Run `descent build CONFIG` first, or say where "
+                f"it is with --store or DESCENT_STORE."
+            )
+        return cls(root)
+
+    # ---- artifacts -------------------------------------------------------------------------
+
+    def folder(self, key: str) -> Path:
+        return self.root / "artifacts" / key
+
+    def log(self, key: str) -> Path:
+        return self.root / "logs" / f"{key}.log"
+
+    def scratch(self, key: str, *, keep: bool) -> Path:
+        """An empty folder to work in, or with `keep` the one that a killed run left."""
+        path = self.root / "scratch" / key
+        if not keep and path.exists():
+            shutil.rmtree(path)
+        path.mkdir(parents=True, exist_ok=True)
+        return path
+
+    def manifest(self, key: str) -> Manifest | None:
+        """The manifest of a sealed artifact; None if there is none or it cannot be read."""
+        try:
+            return Manifest.model_validate_json((self.folder(key) / MANIFEST).read_bytes())
+        except (FileNotFoundError, ValidationError):
+            return None
+
+    def manifests(self) -> Iterator[Manifest]:
+        """Every sealed artifact's manifest, by key."""
+        for path in sorted((self.root / "artifacts").iterdir()):
+            if manifest := self.manifest(path.name):
+                yield manifest
+
+    def seal(
+        self, recipe: Recipe, scratch: Path, outcome: Outcome, origin: Callable[[], Origin]
+    ) -> Manifest:
+        """Digest what stands in `scratch` and move it under its key, whole or not at all."""
+        with disk_faults(self.root):
+            (scratch / OUTCOME).write_text(outcome.model_dump_json(indent=2))
+            manifest = Manifest(
+                key=recipe.key,
+                recipe=recipe.canonical,
+                files=digests(scratch),
+                outcome=outcome,
+                origin=origin(),
+            )
+            _write_json(scratch / MANIFEST, manifest.model_dump(mode="json"))
+            target = self.folder(recipe.key)
+            if target.exists():
+                shutil.rmtree(target)
+            scratch.rename(target)
+            _sync(target.parent)
+        return manifest
+
+    def faults(self, manifest: Manifest, *, deep: bool = True) -> list[str]:
+        """What differs from the manifest: missing files, sizes and, if `deep`, digests."""
+        folder = self.folder(manifest.key)
+        found = []
+        for name, file in manifest.files.items():
+            path = folder / name
+            if not path.is_file():
+                found.append(f"{name} is missing")
+            elif path.stat().st_size != file.bytes:
+                found.append(f"{name} has {path.stat().st_size} bytes, not {file.bytes}")
+        if not found and deep:
+            now = digests(folder)
+            found = [
+                f"{name} has digest {now[name].sha256[:12]}, not {file.sha256[:12]}"
+                for name, file in manifest.files.items()
+                if now[name].sha256 != file.sha256
+            ]
+        return found
+
+    # ---- which artifacts a family has now --------------------------------------------------
+
+    def families(self) -> list[str]:
+        return sorted(path.stem for path in (self.root / "families").glob("*.json"))
+
+    def head(self, family: str) -> dict[str, str]:
+        """`tier/step` -> key as of the last build; shared steps have an empty tier."""
+        try:
+            found: dict[str, str] = json.loads(
+                (self.root / "families" / f"{family}.json").read_text()
+            )
+        except FileNotFoundError:
+            return {}
+        return found
+
+    def set_head(self, family: str, head: dict[str, str]) -> None:
+        _write_json(self.root / "families" / f"{family}.json", head)
+
+    # ---- one builder at a time -------------------------------------------------------------
+
+    @contextmanager
+    def lock(self, *, wait: bool = True, on_wait: Callable[[str], None] = print) -> Iterator[None]:
+        """Hold the store for one build. The lock goes with the process, even if it is killed."""
+        path = self.root / "lock"
+        with path.open("a+") as file:
+            try:
+                fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            except BlockingIOError:
+                file.seek(0)
+                holder = file.read().strip() or "unknown"
+                who = f"{self.root} is held by another build (process {holder})"
+                if not wait:
+                    raise StoreError(
+                        f"{who}. Wait for it, or leave out --no-wait to queue behind it."
+                    ) from None
+                on_wait(f"{who}; waiting for it to end")
+                fcntl.flock(file, fcntl.LOCK_EX)
+            file.seek(0)
+            file.truncate()
+            file.write(str(os.getpid()))
+            file.flush()
+            yield
+
+
+def _write_json(path: Path, value: Any) -> None:
+    """Write whole or not at all."""
+    part = path.with_name(path.name + ".part")
+    with part.open("w") as file:
+        json.dump(value, file, indent=2, sort_keys=True)
+        file.flush()
+        os.fsync(file.fileno())
+    part.replace(path)
+
+
+def _sync(folder: Path) -> None:
+    handle = os.open(folder, os.O_RDONLY)
+    try:
+        os.fsync(handle)
+    finally:
+        os.close(handle)
