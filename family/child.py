@@ -56,9 +56,7 @@ def load(reference: str) -> object:
     return getattr(importlib.import_module(module), name)
 
 
-def call(
-    function: str, inputs: Mapping[str, Path], settings: Settings, out: Path
-) -> Outcome:
+def call(function: str, inputs: Mapping[str, Path], settings: Settings, out: Path) -> Outcome:
     """Run a stage's function in this process."""
     with disk_faults(out):
         return cast(StageFunction, load(function))(inputs, settings, out)

@@ -71,7 +71,8 @@ def make(
             return Made("reused", manifest)
         warn(f"{step.title}: {faults[0]}; building it again")
 
-    inputs = {name: store.folder(key) for name, key in recipe.inputs.items() if _is_sealed(store, key)}
+    folders = {name: store.folder(key) for name, key in recipe.inputs.items()}
+    inputs = {name: folder for name, folder in folders.items() if folder.is_dir()}  # no leaves
     scratch = store.scratch(recipe.key, keep=stage.resumes)
     started, clock = datetime.now(UTC), time.monotonic()
     if stage.heavy:
@@ -96,10 +97,6 @@ def make(
     return Made("built", manifest)
 
 
-def _is_sealed(store: Store, key: str) -> bool:
-    return (store.folder(key)).is_dir()
-
-
 def _in_child(
     step: Step,
     stage: Stage,
@@ -109,10 +106,11 @@ def _in_child(
     on_progress: Listener | None,
 ) -> Outcome:
     recipe = step.recipe
+    settings_type = type(recipe.settings)  # the very variant, where the stage takes several
     reader, writer = os.pipe()
     job = child.Job(
         function=stage.function,
-        settings_type=f"{stage.settings.__module__}:{stage.settings.__qualname__}",
+        settings_type=f"{settings_type.__module__}:{settings_type.__qualname__}",
         settings=recipe.settings.model_dump_json(),
         inputs=dict(inputs),
         out=scratch,

@@ -58,9 +58,7 @@ class HubSource(Settings):
     )
 
 
-Source = Annotated[
-    PyPISource | GGUFSource | FolderSource | HubSource, Field(discriminator="kind")
-]
+Source = Annotated[PyPISource | GGUFSource | FolderSource | HubSource, Field(discriminator="kind")]
 
 
 class ModelShape(Settings):
@@ -316,9 +314,7 @@ class Distill(Settings):
 class Evaluate(Settings):
     """How a model is scored on the held-out conversations."""
 
-    batch: int = Field(
-        4, ge=1, description="Conversations per pass.", json_schema_extra=NOT_IN_KEY
-    )
+    batch: int = Field(4, ge=1, description="Conversations per pass.", json_schema_extra=NOT_IN_KEY)
     resamples: int = Field(
         1000, ge=100, description="Bootstrap resamples of conversations, for the 95 % intervals."
     )

@@ -61,13 +61,13 @@ class Stage:
     out: Path) -> Outcome`, so that planning imports neither torch nor ONNX. Raise `version`
     when the function's result changes for the same settings.
 
-    A `heavy` stage runs in a child process; one that `resumes` finds its own half-done work in
+    `settings` are the variants that it takes. A `heavy` stage runs in a child process; one that `resumes` finds its own half-done work in
     `out` after a kill.
     """
 
     name: str
     function: str
-    settings: type[Settings]
+    settings: tuple[type[Settings], ...]
     version: int = 1
     heavy: bool = True
     resumes: bool = False

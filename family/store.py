@@ -1,10 +1,10 @@
 """Artifacts under their keys: sealed whole or not at all, verified, swept.
 
-    store.json              the layout's version
-    artifacts/<key>/        what a stage wrote, and manifest.json, written last
-    scratch/<key>/          half-done work; a killed stage that resumes finds its checkpoints here
-    families/<family>.json  which key each stage of each tier has now
-    downloads/  logs/  lineage.db  lock
+store.json              the layout's version
+artifacts/<key>/        what a stage wrote, and manifest.json, written last
+scratch/<key>/          half-done work; a killed stage that resumes finds its checkpoints here
+families/<family>.json  which key each stage of each tier has now
+downloads/  logs/  lineage.db  lock
 """
 
 import errno

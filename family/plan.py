@@ -1,0 +1,224 @@
+"""From a spec and the stage table to steps with keys; what is stale, and why. Pure.
+
+prompts ── responses ── corpus ──┬── signal ──┬── vocabulary
+flagship ──┴────────────┴────────┘            │        │
+and for each tier:                            │        │
+           start ── distill ──┬── evaluate ──┬── gate
+                              ├── export:* ──┤
+                              └── verify ────┘
+"""
+
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, field
+from typing import Any, Literal
+
+from family.spec import FLAGSHIP, FamilySpec, FullVocabulary, PruneStart, Tier
+from family.stage import Recipe, Settings, Stage
+from family.store import Manifest
+
+
+@dataclass(frozen=True)
+class Step:
+    """A recipe with its place in the family."""
+
+    tier: str
+    name: str
+    recipe: Recipe
+    where: str
+    """Path of the settings in the family file."""
+    sources: Mapping[str, str] = field(default_factory=dict)
+    """Input name -> id of the step that makes it; leaves are left out."""
+
+    @property
+    def id(self) -> str:
+        return f"{self.tier}/{self.name}"
+
+    @property
+    def title(self) -> str:
+        """`edge · distill`, as runs and messages call it."""
+        return f"{self.tier or 'family'} · {self.name.replace(':', ' ')}"
+
+
+@dataclass(frozen=True)
+class Leaves:
+    """Digests of what the user brought."""
+
+    flagship: str
+    prompts: str | None = None
+
+
+@dataclass(frozen=True)
+class Planned:
+    """What will become of a step."""
+
+    step: Step
+    status: Literal["stale", "reused"]
+    reason: str
+
+
+def steps(spec: FamilySpec, leaves: Leaves, stages: Mapping[str, Stage]) -> list[Step]:
+    """Every step of the family, each after what it needs."""
+    graph = _Graph(stages)
+    graph.add("", "flagship", spec.flagship, "flagship", leaf={"weights": leaves.flagship})
+    graph.add(
+        "",
+        "prompts",
+        spec.prompts,
+        "prompts",
+        leaf={"file": leaves.prompts} if leaves.prompts else {},
+    )
+    graph.add(
+        "", "responses", spec.responses, "responses", flagship="/flagship", prompts="/prompts"
+    )
+    graph.add("", "corpus", spec.corpus, "corpus", flagship="/flagship", responses="/responses")
+    graph.add("", "signal", spec.signal, "signal", teacher="/flagship", corpus="/corpus")
+    if trimmed := not isinstance(spec.vocabulary, FullVocabulary):
+        graph.add(
+            "",
+            "vocabulary",
+            spec.vocabulary,
+            "vocabulary",
+            flagship="/flagship",
+            corpus="/corpus",
+            signal="/signal",
+        )
+    for name, tier in spec.tiers.items():
+        _add_tier(graph, spec, name, tier, trimmed=trimmed)
+    return graph.steps
+
+
+def _add_tier(graph: "_Graph", spec: FamilySpec, name: str, tier: Tier, *, trimmed: bool) -> None:
+    where = f"tiers.{name}"
+    teacher, parent = _model(tier.teacher), _model(tier.start.parent)
+
+    start = {"parent": parent}
+    if trimmed and tier.start.parent == FLAGSHIP:
+        start["vocabulary"] = "/vocabulary"
+    if isinstance(tier.start, PruneStart):
+        start["corpus"] = "/corpus"
+    graph.add(name, "start", tier.start, f"{where}.start", **start)
+
+    signal = "/signal"
+    if tier.teacher != FLAGSHIP:
+        signal = graph.add(name, "signal", spec.signal, "signal", teacher=teacher, corpus="/corpus")
+    model = graph.add(
+        name,
+        "distill",
+        tier.distill,
+        f"{where}.distill",
+        student=f"{name}/start",
+        teacher=teacher,
+        signal=signal,
+        corpus="/corpus",
+        generator="/flagship",
+    )
+    scores = {
+        "evaluate": graph.add(
+            name,
+            "evaluate",
+            tier.evaluate,
+            f"{where}.evaluate",
+            model=model,
+            reference="/flagship",
+            corpus="/corpus",
+        )
+    }
+    files = {
+        export.precision: graph.add(
+            name, f"export:{export.precision}", export, f"{where}.export", model=model
+        )
+        for export in tier.export
+    }
+    if files:
+        scores["verify"] = graph.add(
+            name, "verify", tier.verify, f"{where}.verify", model=model, corpus="/corpus", **files
+        )
+    graph.add(name, "gate", tier.gate, f"{where}.gate", **scores)
+
+
+def _model(name: str) -> str:
+    return "/flagship" if name == FLAGSHIP else f"{name}/distill"
+
+
+class _Graph:
+    def __init__(self, stages: Mapping[str, Stage]) -> None:
+        self.stages = stages
+        self.steps: list[Step] = []
+        self._keys: dict[str, str] = {}
+
+    def add(
+        self,
+        tier: str,
+        name: str,
+        settings: Settings,
+        where: str,
+        *,
+        leaf: Mapping[str, str] | None = None,
+        **sources: str,
+    ) -> str:
+        stage = self.stages[name.partition(":")[0]]
+        inputs = {**(leaf or {}), **{key: self._keys[source] for key, source in sources.items()}}
+        recipe = Recipe(stage.name, stage.version, settings, inputs)
+        step = Step(tier, name, recipe, where, sources)
+        self.steps.append(step)
+        self._keys[step.id] = recipe.key
+        return step.id
+
+
+def plan(
+    found: list[Step],
+    head: Mapping[str, str],
+    manifest: Callable[[str], Manifest | None],
+    faults: Callable[[Manifest], list[str]],
+) -> list[Planned]:
+    """What is stale, and why, against the artifacts there are.
+
+    `head` is `tier/step` -> key as of the last build; `manifest` and `faults` look into the
+    store.
+    """
+    titles = {step.id: step.title for step in found}
+    planned = []
+    for step in found:
+        key, last = step.recipe.key, head.get(step.id)
+        if sealed := manifest(key):
+            if wrong := faults(sealed):
+                planned.append(Planned(step, "stale", f"its files differ: {wrong[0]}"))
+            else:
+                again = "sealed" if last in (None, key) else "sealed by an earlier build"
+                planned.append(Planned(step, "reused", again))
+            continue
+        if last is None:
+            reason = "never built"
+        elif last == key:
+            reason = "its artifact is gone"
+        elif old := manifest(last):
+            reason = "; ".join(_changes(step, old, titles))
+        else:
+            reason = "changed since the last build, whose artifact is gone"
+        planned.append(Planned(step, "stale", reason))
+    return planned
+
+
+def _changes(step: Step, old: Manifest, titles: Mapping[str, str]) -> Iterator[str]:
+    """What makes this recipe differ from the one of the last build; settings first."""
+    before, now = old.recipe, step.recipe.canonical
+    yield from _differences(step.where, before["settings"], now["settings"])
+    if before["version"] != now["version"]:
+        yield f"stage {now['stage']} has version {now['version']}, was {before['version']}"
+    for name in sorted(before["inputs"].keys() | now["inputs"].keys()):
+        if before["inputs"].get(name) != now["inputs"].get(name):
+            source = step.sources.get(name)
+            yield f"{titles[source]} changed" if source else f"input {name} changed"
+
+
+def _differences(path: str, before: Any, now: Any) -> Iterator[str]:
+    if isinstance(before, dict) and isinstance(now, dict):
+        for name in {**before, **now}:
+            yield from _differences(f"{path}.{name}", before.get(name), now.get(name))
+    elif before != now:
+        yield f"{path}: {_short(before)} → {_short(now)}"
+
+
+def _short(value: Any) -> str:
+    text = str(value)
+    return text if len(text) <= 40 else f"{text[:37]}..."

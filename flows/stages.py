@@ -1,0 +1,27 @@
+"""The stage table: which function does which work. The only list of stages there is."""
+
+from family import spec
+from family.stage import Stage
+
+STAGES = {
+    stage.name: stage
+    for stage in (
+        Stage("flagship", "family.teacher.open:flagship", (spec.Flagship,)),
+        Stage(
+            "prompts",
+            "family.corpus.prompts:prompts",
+            (spec.GrammarPrompts, spec.FilePrompts),
+            heavy=False,
+        ),
+        Stage("responses", "family.corpus.responses:responses", (spec.Responses,), resumes=True),
+        Stage("corpus", "family.corpus.blocks:corpus", (spec.Corpus,)),
+        Stage("signal", "family.signal.capture:signal", (spec.Signal,)),
+        Stage("vocabulary", "family.student.vocabulary:vocabulary", (spec.TrimmedVocabulary,)),
+        Stage("start", "family.student.start:start", (spec.PruneStart, spec.RandomStart)),
+        Stage("distill", "family.distill.train:distill", (spec.Distill,), resumes=True),
+        Stage("evaluate", "family.evaluate.score:evaluate", (spec.Evaluate,)),
+        Stage("export", "export.build:export", (spec.Export,)),
+        Stage("verify", "export.verify:verify", (spec.Verify,)),
+        Stage("gate", "family.evaluate.gate:gate", (spec.Gate,), heavy=False),
+    )
+}
