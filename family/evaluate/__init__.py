@@ -1,0 +1,1 @@
+"""How good a model is: the protocol, the scores on held-out conversations, and the gate."""
