@@ -22,7 +22,7 @@ from family.errors import DescentError, StageError
 from family.lineage.record import record
 from family.plan import Step
 from family.progress import Listener, Progress
-from family.stage import Outcome, Recipe, Scalar, Stage
+from family.stage import Outcome, Scalar, Stage
 from family.store import Manifest, Origin, Store
 
 PACKAGES = ("descent-family", "torch", "transformers", "onnxruntime", "onnxruntime-genai")

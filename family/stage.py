@@ -58,10 +58,10 @@ class Stage:
     """One kind of work.
 
     `function` is "module:name" of a pure function `(inputs: Mapping[str, Path], settings,
-    out: Path) -> Outcome`, so that planning imports neither torch nor ONNX. Raise `version`
-    when the function's result changes for the same settings.
+    out: Path) -> Outcome`, so that planning imports neither torch nor ONNX. `settings` are the
+    variants that it takes. Raise `version` when the result changes for the same settings.
 
-    `settings` are the variants that it takes. A `heavy` stage runs in a child process; one that `resumes` finds its own half-done work in
+    A `heavy` stage runs in a child process; one that `resumes` finds its own half-done work in
     `out` after a kill.
     """
 
