@@ -1,0 +1,137 @@
+"""A checkpoint in, one folder for ONNX Runtime out.
+
+The graph comes from onnxruntime-genai's model builder: fused attention, standard
+`past_key_values.N.key` names, and a head that shares its weights with the embedding.
+"""
+
+import contextlib
+import io
+import json
+import logging
+import math
+import shutil
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import Any
+
+import onnx_ir as ir
+from onnxruntime_genai.models.builder import create_model, parse_extra_options
+from safetensors import safe_open
+
+from export.graph import name_cache_width, share_int8_embedding
+from export.targets import faults, shape_of
+from family.errors import StageError
+from family.spec import Export
+from family.stage import Edge, ModelFacts, Outcome
+
+log = logging.getLogger(__name__)
+
+#: Copied from the checkpoint where it has them; what clients other than the builder read.
+COMPANIONS = ("config.json", "generation_config.json", "chat_template.jinja", "vocabulary.npy")
+
+
+def export(inputs: Mapping[str, Path], settings: Export, out: Path) -> Outcome:
+    """Write `inputs["model"]`, a Hugging Face folder, as ONNX at the asked precision.
+
+    The folder opens in onnxruntime_genai and in plain onnxruntime. StageError if the checkpoint
+    cannot be exported."""
+    model = inputs["model"]
+    config = _checked(model)
+    shape = shape_of(config)
+
+    built = out / "built"
+    _build(model, settings, built)
+    graph = ir.load(built / "model.onnx")
+    name_cache_width(graph.graph, shape.head_dim)
+    if settings.precision == "int8" and shape.tied:
+        share_int8_embedding(graph.graph, shape.hidden)
+    ir.save(graph, out / "model.onnx", external_data="model.onnx.data", size_threshold_bytes=256)
+    for name in ("genai_config.json", "tokenizer_config.json"):
+        shutil.move(built / name, out)
+    shutil.rmtree(built)
+    _write_compact(model / "tokenizer.json", out / "tokenizer.json")
+    for name in COMPANIONS:
+        if (model / name).exists():
+            shutil.copyfile(model / name, out / name)
+
+    edge = Edge(kind="exported_from", parent="model", detail={"precision": settings.precision})
+    if settings.precision != "fp32":
+        edge = Edge(kind="quantized_from", parent="model", detail=settings.model_dump())
+    return Outcome(
+        model=ModelFacts(
+            parameters=_parameters(model),
+            architecture=config["architectures"][0],
+            precision=settings.precision,
+            shape=shape.model_dump(),
+        ),
+        edges=(edge,),
+    )
+
+
+def _checked(model: Path) -> dict[str, Any]:
+    """The checkpoint's configuration; StageError with every reason why it cannot be exported."""
+    if not (model / "config.json").is_file():
+        # The builder would ask a hub for a folder that is not there.
+        raise StageError(f"{model}: there is no config.json here. Give a Hugging Face folder.")
+    config: dict[str, Any] = json.loads((model / "config.json").read_text())
+    if wrong := list(_refusals(model, config)):
+        raise StageError(
+            "\n".join([f"{model} cannot be exported:", *(f"  {why}" for why in wrong)])
+        )
+    return config
+
+
+def _refusals(model: Path, config: Mapping[str, Any]) -> Iterator[str]:
+    if quantization := config.get("quantization_config"):
+        yield (
+            f"config.json: the weights are quantized ({quantization.get('quant_method')}), and "
+            f"exports start from full precision. Open the model, call `dequantize()`, save it."
+        )
+    if not list(model.glob("*.safetensors")):
+        found = ", ".join(sorted(path.name for path in model.glob("*.bin"))) or "none"
+        yield (
+            f"weights: only safetensors are read, and there are none (other weights: {found}). "
+            f"Save the model with `save_pretrained`."
+        )
+    if not (model / "tokenizer.json").is_file():
+        yield "tokenizer.json is missing. Save the tokenizer beside the model."
+    yield from (f"config.json: {fault}" for fault in faults(shape_of(config)))
+
+
+def _build(model: Path, settings: Export, out: Path) -> None:
+    options = ["hf_token=false"]
+    if settings.precision != "fp32":
+        options += [
+            f"block_size={settings.block_size}",
+            f"accuracy_level={settings.accuracy_level}",
+        ]
+    place = ("", str(model), str(out), settings.precision, "cpu", str(out / "cache"))
+    with _prints_logged():
+        create_model(*place, **parse_extra_options(*place, options))
+
+
+@contextlib.contextmanager
+def _prints_logged() -> Iterator[None]:
+    """Send what the builder prints to the log, and its progress bars nowhere."""
+    said = io.StringIO()
+    try:
+        with contextlib.redirect_stdout(said), contextlib.redirect_stderr(io.StringIO()):
+            yield
+    finally:
+        log.info("the builder said:\n%s", said.getvalue())
+
+
+def _parameters(model: Path) -> int:
+    """Weights of the checkpoint; a tied head is not stored, so it is not counted twice."""
+    total = 0
+    for path in model.glob("*.safetensors"):
+        with safe_open(path, "np") as weights:
+            names = weights.keys()
+            total += sum(math.prod(weights.get_slice(name).get_shape()) for name in names)
+    return total
+
+
+def _write_compact(source: Path, target: Path) -> None:
+    """Copy JSON without its indentation, which is a third of a tokenizer."""
+    text = json.dumps(json.loads(source.read_text()), ensure_ascii=False, separators=(",", ":"))
+    target.write_text(text)
