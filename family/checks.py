@@ -1,0 +1,268 @@
+"""What no single field of a family file can know: names that point nowhere, shapes that cannot be
+cut or exported, bounds that nothing is measured for.
+
+Works on the raw file, since its other faults are to be told in the same breath: whatever has the
+wrong type is passed over here, for pydantic tells about that.
+"""
+
+import re
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from pathlib import PurePath
+from typing import Any, TypeVar
+
+from pydantic import BaseModel, ValidationError
+
+from family.faults import Fault, Path, choice
+from family.spec import FLAGSHIP, Bound, Corpus, Export, ModelShape, Shape, Tier
+
+#: What a device cannot run about a shape: (field, found, expected, fix) for each fault.
+TargetFaults = Callable[[ModelShape], Sequence[tuple[str, str, str, str]]]
+
+#: Stands for a flagship of unknown shape; whatever it lends to a tier is never found at fault.
+UNKNOWN = ModelShape(
+    layers=1, hidden=32, intermediate=32, heads=1, kv_heads=1, head_dim=16, vocabulary=32
+)
+
+PICKLES = {".bin", ".pt", ".pth", ".ckpt", ".pkl", ".pickle"}
+
+MEASURED_ON_TIER = {"bits_per_byte", "kl", "agreement", "retention"}
+MEASURED_ON_FP32 = {"max_abs_error", "greedy_match"}
+
+
+def cross_faults(data: Mapping[str, Any], target_faults: TargetFaults) -> Iterator[Fault]:
+    """Every fault between fields; `data` is the family file with its defaults merged in."""
+    yield from _source_faults(_mapping(data, "flagship", "source"))
+    yield from _prompt_faults(_mapping(data, "prompts"))
+    tiers = {name: tier for name, tier in _mapping(data, "tiers").items() if _is_mapping(tier)}
+    if FLAGSHIP in tiers:
+        yield Fault(("tiers", FLAGSHIP), "`flagship` is what the family descends from. Rename it.")
+    for name, tier in tiers.items():
+        yield from _name_faults(name, tier, list(tiers))
+        yield from _gate_faults(name, tier)
+    yield from _shape_faults(data, tiers, target_faults)
+
+
+# ---- where things come from ----------------------------------------------------------------
+
+
+def _source_faults(source: Mapping[str, Any]) -> Iterator[Fault]:
+    place: Path = ("flagship", "source")
+    for field in ("path", "member"):
+        value = source.get(field)
+        if isinstance(value, str) and (kind := PurePath(value).suffix) in PICKLES:
+            yield Fault(
+                (*place, field),
+                f"`{kind}` files hold pickled code, which is never run. Use safetensors or GGUF.",
+            )
+    requirement, member = source.get("requirement"), source.get("member")
+    if isinstance(requirement, str) and not re.fullmatch(
+        r"[A-Za-z0-9][A-Za-z0-9._-]*==[A-Za-z0-9.+!]+", requirement
+    ):
+        yield Fault(
+            (*place, "requirement"),
+            f"`{requirement}` is not one pinned package. Write `name==version`.",
+        )
+    if isinstance(member, str) and (PurePath(member).is_absolute() or ".." in member.split("/")):
+        yield Fault((*place, "member"), f"`{member}` leaves the wheel. Name a file inside it.")
+
+
+def _prompt_faults(prompts: Mapping[str, Any]) -> Iterator[Fault]:
+    topics, requests = _list(prompts, "topics"), _list(prompts, "requests")
+    for index, request in enumerate(requests):
+        if isinstance(request, str) and "{topic}" not in request:
+            yield Fault(
+                ("prompts", "requests", index),
+                f"`{request}` has no `{{topic}}` in it, so it asks the same of every topic. "
+                "Write `{topic}` where the topic goes.",
+            )
+    count, share = (
+        len(set(map(str, topics))) * len(set(map(str, requests))),
+        prompts.get("held_out"),
+    )
+    share = share if isinstance(share, (int, float)) and 0 < share < 1 else 0.15
+    if count and not 1 <= count * share <= count - 1:
+        side = "held out" if count * share < 1 else "left to train on"
+        yield Fault(
+            ("prompts", "held_out"),
+            f"{share:g} of {count} prompts leaves none {side}. Add topics, or change the share.",
+        )
+
+
+# ---- what tiers build on -------------------------------------------------------------------
+
+
+def _name_faults(name: str, tier: Mapping[str, Any], tiers: list[str]) -> Iterator[Fault]:
+    above = [FLAGSHIP, *tiers[: tiers.index(name)]]
+    for path in (("teacher",), ("start", "from")):
+        found = _value(tier, *path)
+        if not isinstance(found, str) or found in above:
+            continue
+        place: Path = ("tiers", name, *path)
+        if found == name:
+            yield Fault(place, f"`{found}` is this tier itself. Name {_or(above)}.")
+        elif found in tiers:
+            yield Fault(
+                place,
+                f"`{found}` comes after {name}, and a tier builds only on those above it. "
+                f"Move tiers.{found} above tiers.{name}.",
+            )
+        else:
+            yield Fault(place, f"no tier is called `{found}`; {choice(found, above)}")
+
+
+def _gate_faults(name: str, tier: Mapping[str, Any]) -> Iterator[Fault]:
+    exports = _exports(tier)
+    precisions = [export.precision for export in exports]
+    for index, precision in enumerate(precisions):
+        if precision in precisions[:index]:
+            yield Fault(
+                ("tiers", name, "export", index), f"{precision} stands twice. Leave one of them."
+            )
+    for index, raw in enumerate(_list(_mapping(tier, "gate"), "bounds")):
+        place: Path = ("tiers", name, "gate", "bounds", index)
+        if not (bound := _valid(Bound, raw)):
+            continue
+        if bound.file and bound.file not in precisions:
+            yield Fault(
+                (*place, "file"),
+                f"{name} exports no {bound.file} file. Add {bound.file} to tiers.{name}.export, "
+                "or drop the bound.",
+            )
+        if not bound.file and bound.metric not in MEASURED_ON_TIER:
+            yield Fault(
+                (*place, "file"),
+                f"missing, and {bound.metric} is measured on files alone. Add `file`.",
+            )
+        if bound.file and bound.metric == "retention":
+            yield Fault(
+                (*place, "file"), "retention is measured on the tier itself. Leave out `file`."
+            )
+        if bound.file in ("int8", "int4") and bound.metric in MEASURED_ON_FP32:
+            yield Fault((*place, "file"), f"{bound.metric} is measured on fp32 alone. Use fp32.")
+        if bound.min is not None and bound.max is not None and bound.min > bound.max:
+            yield Fault(place, f"no figure is at least {bound.min:g} and at most {bound.max:g}.")
+
+
+# ---- shapes --------------------------------------------------------------------------------
+
+
+def _shape_faults(
+    data: Mapping[str, Any], tiers: Mapping[str, Any], target_faults: TargetFaults
+) -> Iterator[Fault]:
+    """Shapes against their parents and against what devices run.
+
+    `owners` says where in the file each field of a shape was set; a field that nothing in the
+    file sets cannot be at fault.
+    """
+    flagship = _valid(ModelShape, _mapping(data, "flagship").get("shape"))
+    shapes = {FLAGSHIP: flagship or UNKNOWN}
+    owners: dict[str, dict[str, Path]] = {FLAGSHIP: {}}
+    if flagship:
+        owners[FLAGSHIP] = {
+            field: ("flagship", "shape", field) for field in ModelShape.model_fields
+        }
+        yield from _heads_fault(flagship, ("flagship", "shape", "heads"))
+    block = _valid(Corpus, data.get("corpus", {}))
+    for name, tier in tiers.items():
+        start = _mapping(tier, "start")
+        parent = start.get("from", FLAGSHIP)
+        asked = _valid(Shape, start.get("shape", {})) or Shape()
+        if not isinstance(parent, str) or parent not in shapes:
+            shapes[name], owners[name] = UNKNOWN, {}
+            continue
+        here: Path = ("tiers", name, "start", "shape")
+        shapes[name] = asked.of(shapes[parent])
+        asked_fields = asked.model_dump(exclude_none=True)
+        owners[name] = {**owners[parent], **{field: (*here, field) for field in asked_fields}}
+        if asked.context and block and asked.context < block.block:
+            yield Fault(
+                (*here, "context"),
+                f"{asked.context} is shorter than corpus.block. Use at least {block.block}.",
+            )
+        if {"heads", "kv_heads"} <= owners[name].keys():
+            changed = [field for field in ("heads", "kv_heads") if field in asked_fields]
+            for first in changed[:1]:
+                yield from _heads_fault(shapes[name], (*here, first))
+        if start.get("kind") == "prune":
+            for fault in _pruning_faults(parent, shapes[parent], shapes[name]):
+                if fault.path[0] in asked_fields and fault.path[0] in owners[parent]:
+                    yield Fault((*here, *fault.path), fault.text)
+        if _exports(tier):
+            for field, found, expected, fix in target_faults(shapes[name]):
+                if field != "heads" and field in owners[name]:  # heads: told above
+                    yield Fault(owners[name][field], f"{found} is not {expected}. {fix}")
+
+
+def _heads_fault(shape: ModelShape, path: Path) -> Iterator[Fault]:
+    if shape.heads % shape.kv_heads:
+        below = shape.heads // shape.kv_heads * shape.kv_heads
+        heads = " or ".join(str(n) for n in (below, below + shape.kv_heads) if n)
+        yield Fault(
+            path,
+            f"{shape.heads} heads are not a multiple of {shape.kv_heads} kv_heads. Use {heads} "
+            f"heads, or kv_heads that divide {shape.heads}.",
+        )
+
+
+def _pruning_faults(parent: str, big: ModelShape, small: ModelShape) -> Iterator[Fault]:
+    """Why `small` cannot be cut out of `big`; paths start at the shape."""
+    for field in ("layers", "hidden", "intermediate", "heads", "kv_heads"):
+        least, most = getattr(small, field), getattr(big, field)
+        if least > most:
+            yield Fault(
+                (field,),
+                f"{least} is more than {parent} has, and pruning only cuts away. "
+                f"Use at most {most}.",
+            )
+    group, groups = big.heads // big.kv_heads, small.kv_heads
+    if small.heads / groups > group and small.heads <= big.heads:
+        field = "heads" if small.heads != big.heads else "kv_heads"
+        yield Fault(
+            (field,),
+            f"{small.heads} heads over {groups} kv_heads make groups of "
+            f"{small.heads / groups:g}, and {parent} has groups of {group}, which pruning cannot "
+            f"join. Use at most {group * groups} heads, or more kv_heads.",
+        )
+
+
+# ---- looking into raw data -----------------------------------------------------------------
+
+Model = TypeVar("Model", bound=BaseModel)
+
+
+def _valid(model: type[Model], value: object) -> Model | None:
+    """The value as a model, if it is one; if not, pydantic tells of it elsewhere."""
+    try:
+        return model.model_validate(value, by_name=False, by_alias=True)
+    except ValidationError:
+        return None
+
+
+def _is_mapping(value: object) -> bool:
+    return isinstance(value, Mapping)
+
+
+def _value(data: object, *path: str) -> Any:
+    for part in path:
+        data = data.get(part) if isinstance(data, Mapping) else None
+    return data
+
+
+def _mapping(data: object, *path: str) -> Mapping[str, Any]:
+    value = _value(data, *path)
+    return value if isinstance(value, Mapping) else {}
+
+
+def _list(data: object, *path: str) -> Sequence[Any]:
+    value = _value(data, *path)
+    return value if isinstance(value, (list, tuple)) else ()
+
+
+def _exports(tier: Mapping[str, Any]) -> Sequence[Export]:
+    if "export" not in tier:
+        return Tier.model_fields["export"].default  # type: ignore[no-any-return]
+    return [valid for raw in _list(tier, "export") if (valid := _valid(Export, raw))]
+
+
+def _or(names: Sequence[str]) -> str:
+    return " or ".join(f"`{name}`" for name in names)

@@ -1,0 +1,169 @@
+"""From a family file to a FamilySpec, or to every fault in it at once.
+
+`defaults:` holds a part of a tier and stands under every tier: mappings are merged, the tier's
+values win, and lists replace. A section whose `kind` differs from the default's replaces it too,
+for the fields of one variant mean nothing to another.
+"""
+
+from collections.abc import Iterable, Mapping
+from copy import deepcopy
+from pathlib import Path
+from typing import Any
+
+import yaml
+from pydantic import ValidationError
+
+from family.checks import TargetFaults, cross_faults
+from family.errors import SpecError
+from family.faults import Fault, shown, spec_faults, written
+from family.spec import FamilySpec
+
+Place = tuple[str | int, ...]
+
+
+def load(path: Path, target_faults: TargetFaults = lambda shape: ()) -> FamilySpec:
+    """Read and check a family file.
+
+    `target_faults` tells what no device can run about a tier's shape. Relative paths in the file
+    come out absolute. Raises SpecError with all faults.
+    """
+    raw = _read(path)
+    data, inherited = _merged(raw, path)
+    faults: list[Fault] = []
+    try:
+        # `from` is the one spelling that a file has, though Python says `parent`.
+        spec = FamilySpec.model_validate(data, by_name=False, by_alias=True)
+    except ValidationError as error:
+        faults = spec_faults(error)
+    known = {fault.path for fault in faults}
+    for fault in cross_faults(data, target_faults):
+        if fault.path not in known:
+            known.add(fault.path)
+            faults.append(fault)
+    if faults:
+        faults.sort(key=lambda fault: _position(fault.path, data))
+        lines = (f"{written(_as_typed(fault.path, inherited))}: {fault.text}" for fault in faults)
+        raise SpecError(str(path), list(dict.fromkeys(lines)))
+    return _with_absolute_paths(spec, path.absolute().parent)
+
+
+# ---- YAML ----------------------------------------------------------------------------------
+
+
+def _read(path: Path) -> dict[Any, Any]:
+    try:
+        node = yaml.compose(path.read_text(encoding="utf-8"), Loader=yaml.SafeLoader)
+        faults = list(_node_faults(node, (), ())) if node else []
+        data = yaml.safe_load(path.read_text(encoding="utf-8")) if not faults else {}
+    except FileNotFoundError:
+        raise SpecError(str(path), ["there is no such file. Check the path."]) from None
+    except IsADirectoryError:
+        raise SpecError(str(path), ["it is a folder. Name the YAML file in it."]) from None
+    except UnicodeDecodeError as error:
+        raise SpecError(str(path), [f"it is not UTF-8 text: {error.reason}."]) from None
+    except yaml.YAMLError as error:
+        raise SpecError(str(path), [_yaml_fault(error)]) from None
+    if faults:
+        raise SpecError(str(path), faults)
+    if not isinstance(data, dict):
+        raise SpecError(
+            str(path), [f"it holds {shown(data)}; a family file is a mapping with `family`, ..."]
+        )
+    return data
+
+
+def _yaml_fault(error: yaml.YAMLError) -> str:
+    if isinstance(error, yaml.MarkedYAMLError) and error.problem_mark:
+        mark = error.problem_mark
+        return f"line {mark.line + 1}, column {mark.column + 1}: not YAML: {error.problem}."
+    return f"not YAML: {error}."
+
+
+def _node_faults(node: yaml.Node, path: Place, within: tuple[yaml.Node, ...]) -> Iterable[str]:
+    """Keys that stand twice (YAML itself would silently keep the last), and endless loops."""
+    if node in within:
+        yield f"{written(path)}: it contains itself. Write the value out."
+    elif isinstance(node, yaml.MappingNode):
+        lines: dict[str, int] = {}
+        for key, value in node.value:
+            name, line = str(key.value), key.start_mark.line + 1
+            if name in lines:
+                yield (
+                    f"{written((*path, name))}: stands twice, on lines {lines[name]} and {line}. "
+                    "Keep one."
+                )
+            lines[name] = line
+            yield from _node_faults(value, (*path, name), (*within, node))
+    elif isinstance(node, yaml.SequenceNode):
+        for index, item in enumerate(node.value):
+            yield from _node_faults(item, (*path, index), (*within, node))
+
+
+# ---- defaults ------------------------------------------------------------------------------
+
+
+def _merged(raw: dict[Any, Any], path: Path) -> tuple[dict[Any, Any], set[Place]]:
+    """The file with `defaults` under every tier, and the paths that were taken from there."""
+    data = {key: value for key, value in raw.items() if key != "defaults"}
+    defaults, tiers = raw.get("defaults", {}), data.get("tiers")
+    if not isinstance(defaults, Mapping):
+        raise SpecError(
+            str(path), [f"defaults: {shown(defaults)} stands where a mapping is expected."]
+        )
+    inherited: set[Place] = set()
+    if isinstance(tiers, Mapping):
+        data["tiers"] = {
+            name: _under(tier, defaults, ("tiers", name), inherited)
+            if isinstance(tier, Mapping)
+            else tier
+            for name, tier in tiers.items()
+        }
+    return data, inherited
+
+
+def _under(
+    value: Mapping[Any, Any], default: Mapping[Any, Any], place: Place, inherited: set[Place]
+) -> dict[Any, Any]:
+    merged = dict(value)
+    if value.get("kind", default.get("kind")) != default.get("kind"):
+        return merged
+    for key, below in default.items():
+        if key not in value:
+            merged[key] = deepcopy(below)
+            inherited.add((*place, key))
+        elif isinstance(value[key], Mapping) and isinstance(below, Mapping):
+            merged[key] = _under(value[key], below, (*place, key), inherited)
+    return merged
+
+
+def _as_typed(path: Place, inherited: set[Place]) -> Place:
+    """Where the user typed it: `defaults...` if a tier took it from there."""
+    taken = any(path[:end] in inherited for end in range(len(path) + 1))
+    return ("defaults", *path[2:]) if taken else path
+
+
+def _position(path: Place, data: Any) -> tuple[int, ...]:
+    """Sorts faults as their places follow one another in the file; what is missing comes last."""
+    found = []
+    for part in path:
+        keys = list(data) if isinstance(data, Mapping) else []
+        if isinstance(part, int):
+            found.append(part)
+            data = data[part] if isinstance(data, (list, tuple)) and part < len(data) else None
+        else:
+            found.append(keys.index(part) if part in keys else len(keys))
+            data = data[part] if part in keys else None
+    return tuple(found)
+
+
+# ---- paths ---------------------------------------------------------------------------------
+
+
+def _with_absolute_paths(spec: FamilySpec, folder: Path) -> FamilySpec:
+    source, prompts = spec.flagship.source, spec.prompts
+    if hasattr(source, "path"):
+        source = source.model_copy(update={"path": str(folder / Path(source.path).expanduser())})
+    if hasattr(prompts, "path"):
+        prompts = prompts.model_copy(update={"path": str(folder / Path(prompts.path).expanduser())})
+    flagship = spec.flagship.model_copy(update={"source": source})
+    return spec.model_copy(update={"flagship": flagship, "prompts": prompts})
