@@ -1,0 +1,6 @@
+"""Where every model came from: an index over the store's manifests, and what is read from it.
+
+record     rows are written as an artifact is sealed; the whole index can be rebuilt
+queries    `Lineage`: status, show, ancestors, descendants, resolve
+scorecard  notes  map   what is told from a status, and from nothing else
+"""

@@ -1,0 +1,142 @@
+"""Writing the index: rows as an artifact is sealed, and the whole of it from the store."""
+
+from typing import Any
+
+from sqlalchemy import Connection, Table, delete, insert, select
+
+from family.lineage import tables
+from family.lineage.database import reading, writing
+from family.store import OUTCOME, Manifest, Store
+
+Row = dict[str, Any]
+
+
+def record(store: Store, manifest: Manifest, family: str, tier: str, step: str) -> None:
+    """Note a sealed artifact, and that it is what this step of the family has now.
+
+    Called again for the same artifact it changes nothing, and takes a few milliseconds.
+    """
+    build = _build(manifest)
+    head: Row = {"family": family, "tier": tier, "step": step, "key": manifest.key}
+    with reading(store) as connection:
+        if _holds(connection, tables.builds, build) and _holds(connection, tables.heads, head):
+            return
+    with writing(store) as connection:
+        if not _holds(connection, tables.builds, build):
+            _write(connection, manifest)
+        _replace(connection, tables.heads, head)
+
+
+def set_heads(store: Store, family: str) -> None:
+    """Take the family's heads from its file in the store: steps that it no longer has go."""
+    with writing(store) as connection:
+        _set_heads(connection, store, family)
+
+
+def reindex(store: Store) -> None:
+    """Rebuild the whole index from the store's manifests and families, in one transaction."""
+    with writing(store) as connection:
+        connection.execute(delete(tables.builds))
+        connection.execute(delete(tables.heads))
+        for manifest in store.manifests():
+            _write(connection, manifest)
+        for family in store.families():
+            _set_heads(connection, store, family)
+
+
+def model_name(family: str, tier: str, step: str) -> str:
+    """`family/tier` for the tier's model, `family/tier/int4` for an export, `family/flagship`."""
+    stage, _, variant = step.partition(":")
+    last = "" if stage == "distill" else variant or stage
+    return "/".join(part for part in (family, tier, last) if part)
+
+
+def _write(connection: Connection, manifest: Manifest) -> None:
+    """Put all rows that follow from one manifest in the place of what there was."""
+    _replace(connection, tables.builds, _build(manifest))
+    for table, rows in _rows(manifest):
+        if rows:
+            connection.execute(insert(table), rows)
+
+
+def _build(manifest: Manifest) -> Row:
+    origin = manifest.origin.model_dump()
+    return {
+        **origin,
+        "key": manifest.key,
+        "digest": manifest.digest,
+        "recipe": manifest.recipe,
+        "facts": dict(manifest.outcome.facts),
+    }
+
+
+def _rows(manifest: Manifest) -> list[tuple[Table, list[Row]]]:
+    """What hangs on the build's row, table by table."""
+    key, outcome, inputs = manifest.key, manifest.outcome, manifest.recipe["inputs"]
+    origin = manifest.origin
+    rows: list[tuple[Table, list[Row]]] = []
+    if outcome.model:
+        place = {"family": origin.family, "tier": origin.tier, "step": origin.step}
+        model = {
+            **outcome.model.model_dump(),
+            **place,
+            "key": key,
+            "name": model_name(**place),
+            "digest": manifest.digest,
+            "created": origin.started,
+        }
+        files = [
+            {"model": key, "path": f"artifacts/{key}/{name}", **file.model_dump()}
+            for name, file in manifest.files.items()
+            if name != OUTCOME
+        ]
+        rows += [(tables.models, [model]), (tables.files, files)]
+    edges = [
+        {
+            "child": key,
+            "position": position,
+            "parent": inputs[edge.parent],
+            "kind": edge.kind,
+            "detail": dict(edge.detail),
+        }
+        for position, edge in enumerate(outcome.edges)
+    ]
+    metrics = [
+        {
+            "source": key,
+            "position": position,
+            "model": inputs[metric.about],
+            **metric.model_dump(exclude={"about"}),
+        }
+        for position, metric in enumerate(outcome.metrics)
+    ]
+    verdicts = [
+        {"gate": key, "position": position, **verdict.model_dump()}
+        for position, verdict in enumerate(outcome.verdicts)
+    ]
+    return [*rows, (tables.edges, edges), (tables.metrics, metrics), (tables.verdicts, verdicts)]
+
+
+def _set_heads(connection: Connection, store: Store, family: str) -> None:
+    connection.execute(delete(tables.heads).where(tables.heads.c.family == family))
+    rows = []
+    for place, key in store.head(family).items():
+        tier, _, step = place.partition("/")
+        rows.append({"family": family, "tier": tier, "step": step, "key": key})
+    if rows:
+        connection.execute(insert(tables.heads), rows)
+
+
+def _holds(connection: Connection, table: Table, row: Row) -> bool:
+    """Whether `table` has this very row."""
+    found = connection.execute(select(table).where(*_same(table, row))).mappings().first()
+    return found is not None and dict(found) == row
+
+
+def _replace(connection: Connection, table: Table, row: Row) -> None:
+    connection.execute(delete(table).where(*_same(table, row)))
+    connection.execute(insert(table), row)
+
+
+def _same(table: Table, row: Row) -> list[Any]:
+    return [column == row[column.name] for column in table.primary_key.columns]

@@ -1,0 +1,262 @@
+"""A family in a real store, sealed by hand: what a build leaves, without the training."""
+
+from dataclasses import dataclass, field
+
+from family.lineage.record import record, set_heads
+from family.stage import (
+    Edge,
+    Metric,
+    ModelFacts,
+    Outcome,
+    Recipe,
+    Scalar,
+    Settings,
+    Verdict,
+    digest_json,
+)
+from family.store import Manifest, Origin, Store
+
+
+class Toy(Settings):
+    """A setting that decides nothing but the key."""
+
+    turn: str = ""
+
+
+@dataclass
+class Family:
+    """Seals and records steps as a build does, and keeps the heads."""
+
+    store: Store
+    name: str = "toy"
+    heads: dict[str, str] = field(default_factory=dict)
+    kept: dict[str, Manifest] = field(default_factory=dict)
+
+    def seal(
+        self,
+        tier: str,
+        step: str,
+        outcome: Outcome,
+        files: dict[str, str] | None = None,
+        *,
+        turn: str = "",
+        **inputs: str,
+    ) -> str:
+        """Seal a step whose `inputs` are ids of earlier steps; returns its key."""
+        recipe = Recipe(
+            step.partition(":")[0],
+            1,
+            Toy(turn=turn),
+            {name: self.heads.get(source, source) for name, source in inputs.items()},
+        )
+        scratch = self.store.scratch(recipe.key, keep=False)
+        for name, content in (files or {}).items():
+            (scratch / name).write_text(content)
+        manifest = self.store.seal(
+            recipe, scratch, outcome, lambda: self._origin(tier, step, recipe.key)
+        )
+        self.kept[manifest.key] = manifest
+        self.note(tier, step, manifest.key)
+        return manifest.key
+
+    def note(self, tier: str, step: str, key: str) -> None:
+        """Record that the artifact `key` is what a step has now."""
+        self.heads[f"{tier}/{step}"] = key
+        record(self.store, self.kept[key], self.name, tier, step)
+
+    def end(self) -> None:
+        """End the build: the heads go into the family's file."""
+        self.store.set_head(self.name, self.heads)
+        set_heads(self.store, self.name)
+
+    def _origin(self, tier: str, step: str, key: str) -> Origin:
+        return Origin(
+            family=self.name,
+            tier=tier,
+            step=step,
+            started="2026-01-02T03:04:05+00:00",
+            seconds=1.5,
+            seed=0,
+            prefect_run_id=f"run-{key[:6]}",
+            environment={"python": "3.11.7", "processors": 2},
+        )
+
+
+def facts(parameters: int, precision: str = "fp32") -> ModelFacts:
+    return ModelFacts(
+        parameters=parameters,
+        architecture="LlamaForCausalLM",
+        precision=precision,
+        shape={"layers": 2, "hidden": 64},
+    )
+
+
+def metric(
+    about: str, name: str, value: float, unit: str = "", spread: float = 0.0, how: str = ""
+) -> Metric:
+    return Metric(
+        about=about,
+        name=name,
+        value=value,
+        n=1000,
+        low=value - spread if spread else None,
+        high=value + spread if spread else None,
+        unit=unit,
+        protocol=digest_json([name, how]),
+    )
+
+
+def weights(megabytes: float, mark: str) -> str:
+    """A thousandth of the weights: kilobytes where a real file has megabytes."""
+    return mark.ljust(round(megabytes * 1000), ".")
+
+
+def add_flagship(family: Family) -> None:
+    family.seal(
+        "",
+        "flagship",
+        Outcome(
+            model=facts(134_500_000),
+            facts={"name": "SmolLM2-135M-Instruct", "licence": "Apache-2.0"},
+        ),
+        {"model.safetensors": weights(538, "flagship"), "tokenizer.json": "{}"},
+        weights="f" * 64,
+    )
+    family.seal("", "corpus", Outcome(facts={"tokens": 34_000}), flagship="/flagship")
+    family.seal("", "signal", Outcome(), teacher="/flagship", corpus="/corpus")
+
+
+def add_tier(
+    family: Family,
+    tier: str,
+    parameters: int,
+    agreement: float,
+    parent: str = "/flagship",
+    teacher: str = "/flagship",
+    *,
+    turn: str = "",
+    passes: bool = True,
+    how: str = "",
+) -> None:
+    """A tier's every step, from start to gate."""
+    family.seal(
+        tier,
+        "start",
+        Outcome(
+            model=facts(parameters),
+            edges=(Edge(kind="pruned_from", parent="parent", detail={"layers": 2}),),
+        ),
+        {"model.safetensors": weights(parameters * 4e-6, f"{tier}{turn} start")},
+        turn=f"{parameters}{turn}",
+        parent=parent,
+        corpus="/corpus",
+    )
+    training: dict[str, Scalar] = {"tokens": 200_000, "loss": "forward_kl", "final_loss": 0.84}
+    family.seal(
+        tier,
+        "distill",
+        Outcome(
+            model=facts(parameters),
+            edges=(
+                Edge(kind="initialised_from", parent="student"),
+                Edge(kind="distilled_from", parent="teacher", detail=training),
+                Edge(kind="data_generated_by", parent="generator", detail={"samples": 320}),
+            ),
+            facts={"steps": 195},
+        ),
+        {"model.safetensors": weights(parameters * 4e-6, f"{tier}{turn} trained")},
+        student=f"{tier}/start",
+        teacher=teacher,
+        signal="/signal",
+        corpus="/corpus",
+        generator="/flagship",
+    )
+    family.seal(
+        tier,
+        "evaluate",
+        Outcome(
+            metrics=(
+                metric("model", "bits_per_byte", 1 - agreement / 2, "bits/byte", 0.01, how),
+                metric("model", "kl", 1 - agreement, "nats/token", 0.02, how),
+                metric("model", "agreement", agreement, "", 0.01, how),
+                metric("model", "retention", agreement + 0.1, "", 0.01, how),
+                metric("reference", "bits_per_byte", 0.5, "bits/byte", 0.01, how),
+            )
+        ),
+        model=f"{tier}/distill",
+        reference="/flagship",
+        corpus="/corpus",
+    )
+    made = {}
+    for precision, width in (("fp32", 4.0), ("int8", 1.2), ("int4", 0.63)):
+        made[precision] = f"{tier}/export:{precision}"
+        family.seal(
+            tier,
+            f"export:{precision}",
+            Outcome(
+                model=facts(parameters, precision),
+                edges=(
+                    Edge(
+                        kind="exported_from" if precision == "fp32" else "quantized_from",
+                        parent="model",
+                        detail={"precision": precision},
+                    ),
+                ),
+            ),
+            {
+                "model.onnx": f"{tier}{turn} {precision} graph",
+                "model.onnx.data": weights(parameters * width * 1e-6, f"{tier}{turn}"),
+                "tokenizer.json": "{}",
+            },
+            turn=precision,
+            model=f"{tier}/distill",
+        )
+    family.seal(
+        tier,
+        "verify",
+        Outcome(
+            metrics=tuple(
+                figure
+                for precision, speed, loss in (
+                    ("fp32", 60.0, 0.0),
+                    ("int8", 140.0, 0.005),
+                    ("int4", 190.0, 0.06),
+                )
+                for figure in (
+                    metric(precision, "bits_per_byte", 1 - agreement / 2 + loss, "bits/byte", 0.01),
+                    metric(precision, "agreement", agreement - loss, "", 0.01),
+                    metric(precision, "kl", 1 - agreement + loss, "nats/token", 0.02),
+                    metric(
+                        precision,
+                        "decode_tokens_per_second",
+                        speed * 134_500_000 / parameters,
+                        "tokens/s",
+                    ),
+                )
+            )
+        ),
+        model=f"{tier}/distill",
+        corpus="/corpus",
+        **made,
+    )
+    family.seal(
+        tier,
+        "gate",
+        Outcome(
+            verdicts=(
+                Verdict(bound="agreement ≥ 0.6", limit=0.6, value=agreement, passed=passes),
+                Verdict(bound="int4 megabytes ≤ 60", limit=60, value=40.0, passed=True),
+            )
+        ),
+        evaluate=f"{tier}/evaluate",
+        verify=f"{tier}/verify",
+    )
+
+
+def add_family(family: Family) -> None:
+    """flagship → mini → nano → edge; edge is taught by nano."""
+    add_flagship(family)
+    add_tier(family, "mini", 61_000_000, 0.75)
+    add_tier(family, "nano", 30_000_000, 0.69, parent="mini/distill")
+    add_tier(family, "edge", 15_000_000, 0.66, parent="nano/distill", teacher="nano/distill")
+    family.end()
