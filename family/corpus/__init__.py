@@ -1,0 +1,1 @@
+"""From prompts to conversations to blocks of tokens of one fixed shape."""

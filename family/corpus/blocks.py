@@ -1,0 +1,141 @@
+"""Conversations packed into blocks of tokens: one shape, whatever their lengths."""
+
+import json
+import shutil
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from family.errors import DescentError
+from family.spec import Corpus
+from family.stage import Outcome
+from family.teacher.open import load_tokenizer
+
+
+def corpus(inputs: Mapping[str, Path], settings: Corpus, out: Path) -> Outcome:
+    """Pack the training conversations: tokens int32, keep bool, positions int32, all [N, T].
+
+    `keep` marks the answers' tokens, the targets of training. `positions` restart with each
+    conversation, by which attention keeps them apart. `used` int32 [N] counts what is no padding.
+    The conversations come along as text.
+    """
+    tokenizer = load_tokenizer(inputs["flagship"])
+    rows = [json.loads(line) for line in (inputs["responses"] / "train.jsonl").open()]
+    conversations = [_tokens(tokenizer, row) for row in rows]
+    fitting = [pair for pair in conversations if len(pair[0]) <= settings.block]
+    if not any(keep.any() for _, keep in fitting):
+        raise DescentError(
+            f"corpus: none of {len(rows)} conversations has an answer and fits a block of "
+            f"{settings.block} tokens. Raise corpus.block, or lower responses.max_tokens."
+        )
+    padding = tokenizer.pad_token_id if tokenizer.pad_token_id is not None else 0
+    blocks = _pack(fitting, settings.block, padding)
+    for name, array in vars(blocks).items():
+        np.save(out / f"{name}.npy", array)
+    for name in ("train.jsonl", "held_out.jsonl"):
+        shutil.copyfile(inputs["responses"] / name, out / name)
+    return Outcome(
+        facts={
+            "conversations": len(fitting),
+            "left_out": len(rows) - len(fitting),
+            "blocks": blocks.count,
+            "tokens": int(blocks.used.sum()),
+            "target_tokens": int(blocks.keep.sum()),
+            "filled": round(float(blocks.used.sum()) / blocks.tokens.size, 4),
+        }
+    )
+
+
+def _tokens(tokenizer: Any, row: Mapping[str, str]) -> tuple[NDArray[np.int32], NDArray[np.bool_]]:
+    context = tokenizer(row["context"], add_special_tokens=False)["input_ids"]
+    answer = tokenizer(row["answer"], add_special_tokens=False)["input_ids"]
+    keep = np.arange(len(context) + len(answer)) >= len(context)
+    return np.array(context + answer, np.int32), keep
+
+
+def _pack(
+    conversations: list[tuple[NDArray[np.int32], NDArray[np.bool_]]], block: int, padding: int
+) -> "Blocks":
+    """Best fit, longest first: each goes where it leaves the least room."""
+    bins: list[list[int]] = []
+    room: list[int] = []
+    order = sorted(range(len(conversations)), key=lambda i: (-len(conversations[i][0]), i))
+    for i in order:
+        length = len(conversations[i][0])
+        fits = [b for b, left in enumerate(room) if left >= length]
+        best = min(fits, key=lambda b: room[b], default=len(bins))
+        if best == len(bins):
+            bins.append([])
+            room.append(block)
+        bins[best].append(i)
+        room[best] -= length
+
+    shape = (len(bins), block)
+    tokens = np.full(shape, padding, np.int32)
+    keep = np.zeros(shape, np.bool_)
+    positions = np.zeros(shape, np.int32)
+    used = np.array([block - left for left in room], np.int32)
+    for row, members in enumerate(bins):
+        at = 0
+        for i in members:
+            ids, kept = conversations[i]
+            part = slice(at, at + len(ids))
+            tokens[row, part], keep[row, part] = ids, kept
+            positions[row, part] = np.arange(len(ids))
+            at += len(ids)
+        positions[row, at:] = np.arange(block - at)  # padding: a conversation nobody asks about
+    return Blocks(tokens, keep, positions, used)
+
+
+@dataclass(frozen=True)
+class Blocks:
+    """A corpus' blocks in one model's tokens. Arrays [N, T] as in `corpus`."""
+
+    tokens: NDArray[np.int32]
+    keep: NDArray[np.bool_]
+    positions: NDArray[np.int32]
+    used: NDArray[np.int32]
+    """Tokens of each block that are no padding, [N]."""
+
+    @property
+    def count(self) -> int:
+        return len(self.tokens)
+
+    @property
+    def tokens_per_block(self) -> float:
+        """Tokens that are no padding, on average."""
+        return float(self.used.mean())
+
+
+def read(corpus: Path, model: Path) -> Blocks:
+    """The blocks as the model in `model` numbers its tokens."""
+    tokens = np.load(corpus / "tokens.npy")
+    others = (np.load(corpus / f"{name}.npy") for name in ("keep", "positions", "used"))
+    return Blocks(own_ids(tokens, model), *others)
+
+
+def flagship_ids(model: Path) -> NDArray[np.int32] | None:
+    """The flagship's id of each of the model's own ids, [V]; None if it has them all."""
+    path = model / "vocabulary.npy"
+    return np.load(path) if path.exists() else None
+
+
+def own_ids(tokens: NDArray[np.int32], model: Path) -> NDArray[np.int32]:
+    """Flagship ids in the model's own numbering; refuses a token that the model lacks."""
+    kept = flagship_ids(model)
+    if kept is None:
+        return tokens
+    table = np.full(max(int(kept.max()), int(tokens.max())) + 1, -1, np.int32)
+    table[kept] = np.arange(len(kept), dtype=np.int32)
+    own = table[tokens]
+    if (own < 0).any():
+        raise DescentError(
+            f"the model's trimmed vocabulary lacks {len(np.unique(tokens[own < 0]))} tokens of "
+            f"the corpus: it was trimmed to another one. Start the tier from a model of this "
+            f"family, or use `vocabulary: {{kind: full}}`."
+        )
+    return own

@@ -1,0 +1,252 @@
+"""The one trainer: transformers' own, with a student, a signal and the loss in it."""
+
+import json
+import shutil
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor
+from torch.utils.data import Dataset
+from transformers import Trainer, TrainerCallback, TrainingArguments
+
+from family.corpus import blocks
+from family.corpus.blocks import Blocks
+from family.distill.checkpoint import CheckpointMarks
+from family.distill.loss import Targets, distillation_loss
+from family.errors import DescentError
+from family.progress import report
+from family.signal.codec import TopKSignal, targets
+from family.spec import Distill
+from family.stage import Edge, Outcome, digest_json, keyed
+from family.store import sha256
+from family.student.start import COMPANIONS
+from family.teacher.open import facts_of, load, save
+
+OPTIMIZERS = {"adamw": "adamw_torch_fused", "adamw_8bit": "adamw_bnb_8bit"}
+CHECKPOINTS = "checkpoints"
+
+
+def distill(inputs: Mapping[str, Path], settings: Distill, out: Path) -> Outcome:
+    """Train the student on the teacher's signal; leave the model and history.jsonl in `out`.
+
+    A killed run goes on from its last whole checkpoint and ends with the same weights.
+    """
+    student = load(inputs["student"])
+    corpus = blocks.read(inputs["corpus"], inputs["student"])
+    signal = Signal(TopKSignal.open(inputs["signal"]), corpus, inputs["student"])
+    budget = Budget.of(settings, corpus)
+    marks = CheckpointMarks(out / CHECKPOINTS, _fingerprint(inputs, settings))
+
+    trainer = DistillationTrainer(
+        model=student,
+        args=_arguments(settings, budget, out / CHECKPOINTS),
+        train_dataset=BlockDataset(corpus),
+        data_collator=signal.collate,
+        callbacks=[marks, _Reports(budget)],
+    )
+    trainer.terms = {term.kind: term.weight for term in settings.loss}
+    trainer.train(resume_from_checkpoint=marks.last())
+
+    shutil.rmtree(out / CHECKPOINTS, ignore_errors=True)
+    history = [entry for entry in trainer.state.log_history if "loss" in entry]
+    with (out / "history.jsonl").open("w") as file:
+        for entry in history:
+            kept = {name: entry[name] for name in ("step", "loss", "learning_rate", "grad_norm")}
+            file.write(json.dumps({**kept, "tokens": budget.tokens_at(entry["step"])}) + "\n")
+    save(student, out)
+    for name in COMPANIONS:
+        if (inputs["student"] / name).exists():
+            shutil.copyfile(inputs["student"] / name, out / name)
+    return Outcome(
+        model=facts_of(student),
+        edges=_edges(inputs, settings, budget, history[-1]["loss"]),
+        facts={"steps": budget.steps, "tokens": budget.tokens_at(budget.steps)},
+    )
+
+
+def _edges(
+    inputs: Mapping[str, Path], settings: Distill, budget: "Budget", loss: float
+) -> tuple[Edge, ...]:
+    trained: dict[str, bool | int | float | str] = {
+        "loss": " + ".join(f"{term.weight:g} {term.kind}" for term in settings.loss),
+        "tokens": budget.tokens_at(budget.steps),
+        "steps": budget.steps,
+        "learning_rate": settings.learning_rate,
+        "seed": settings.seed,
+        "final_loss": round(loss, 4),
+    }
+    edges = [Edge(kind="initialised_from", parent="student")]
+    if any(term.kind == "forward_kl" for term in settings.loss):
+        edges.append(Edge(kind="distilled_from", parent="teacher", detail=trained))
+    else:
+        edges[0] = Edge(kind="finetuned_from", parent="student", detail=trained)
+    edges.append(Edge(kind="data_generated_by", parent="generator"))
+    return tuple(edges)
+
+
+def _fingerprint(inputs: Mapping[str, Path], settings: Distill) -> str:
+    """What a checkpoint must have been made with to be gone on from."""
+    files = [
+        inputs["student"] / "model.safetensors",
+        inputs["corpus"] / "tokens.npy",
+        inputs["signal"] / "logp.npy",
+    ]
+    return digest_json([keyed(settings), *(sha256(path) for path in files)])
+
+
+@dataclass(frozen=True)
+class Budget:
+    """How many steps a number of tokens is."""
+
+    steps: int
+    tokens_per_step: float
+
+    @classmethod
+    def of(cls, settings: Distill, corpus: Blocks) -> "Budget":
+        if corpus.count < settings.batch:
+            raise DescentError(
+                f"distill.batch: {settings.batch} blocks a step, but the corpus has "
+                f"{corpus.count}. Use a smaller batch, or more prompts."
+            )
+        per_step = corpus.tokens_per_block * settings.batch
+        return cls(max(1, round(settings.tokens / per_step)), per_step)
+
+    def tokens_at(self, step: int) -> int:
+        return round(step * self.tokens_per_step)
+
+
+def _arguments(settings: Distill, budget: Budget, checkpoints: Path) -> TrainingArguments:
+    return TrainingArguments(
+        output_dir=str(checkpoints),
+        max_steps=budget.steps,
+        per_device_train_batch_size=settings.batch // settings.accumulate,
+        gradient_accumulation_steps=settings.accumulate,
+        learning_rate=settings.learning_rate,
+        lr_scheduler_type=settings.schedule,
+        warmup_steps=round(settings.warmup * budget.steps),
+        weight_decay=settings.weight_decay,
+        max_grad_norm=settings.clip,
+        optim=OPTIMIZERS[settings.optimizer],
+        adam_beta2=0.98,
+        bf16=settings.precision == "bf16",
+        seed=settings.seed,
+        data_seed=settings.seed,
+        dataloader_drop_last=True,  # one shape for every step
+        remove_unused_columns=False,
+        save_steps=settings.checkpoint_steps,
+        save_total_limit=2,  # a kill during the rotation leaves the one before
+        logging_steps=10,
+        logging_nan_inf_filter=False,
+        report_to=[],
+        disable_tqdm=True,
+        use_cpu=not torch.cuda.is_available(),
+    )
+
+
+class BlockDataset(Dataset[dict[str, Any]]):
+    """The corpus' blocks; each sample knows its number, by which the signal is found."""
+
+    def __init__(self, corpus: Blocks) -> None:
+        self.corpus = corpus
+
+    def __len__(self) -> int:
+        return self.corpus.count
+
+    def __getitem__(self, block: int) -> dict[str, Any]:
+        tokens, keep = self.corpus.tokens[block], self.corpus.keep[block]
+        return {
+            "block": block,
+            "input_ids": tokens,
+            "position_ids": self.corpus.positions[block],
+            "labels": np.where(keep, tokens, -100),
+        }
+
+
+class Signal:
+    """The teacher's odds in the student's numbering, batch by batch."""
+
+    def __init__(self, rows: TopKSignal, corpus: Blocks, student: Path) -> None:
+        self.rows = rows
+        expected = targets(corpus.keep).sum(axis=1)
+        if not np.array_equal(expected, np.diff(rows.offsets)):
+            raise DescentError(
+                "the signal was captured on another corpus: its targets do not match the blocks"
+            )
+        kept = blocks.flagship_ids(student)
+        self.own: np.ndarray[Any, np.dtype[np.int32]] | None = None
+        if kept is not None:
+            self.own = np.full(max(int(kept.max()), int(rows.ids.max())) + 1, -1, np.int32)
+            self.own[kept] = np.arange(len(kept), dtype=np.int32)
+
+    def collate(self, samples: list[dict[str, Any]]) -> dict[str, Tensor]:
+        """A batch [B, T] with `ids` and `logp` [M, k] for its M targets, in order."""
+        ids, logp = self.rows.rows([sample["block"] for sample in samples])
+        batch = {
+            name: torch.from_numpy(np.stack([sample[name] for sample in samples])).long()
+            for name in ("input_ids", "position_ids", "labels")
+        }
+        batch["ids"] = torch.from_numpy(ids if self.own is None else self.own[ids]).long()
+        batch["logp"] = torch.from_numpy(logp).float()
+        return batch
+
+
+class DistillationTrainer(Trainer):  # type: ignore[misc]
+    """transformers' Trainer, with the loss that is computed from hidden states and head."""
+
+    terms: Mapping[str, float]
+
+    def __init__(self, **options: Any) -> None:
+        super().__init__(**options)
+        # The loss is summed over targets and divided by those of the whole optimizer step.
+        self.model_accepts_loss_kwargs = True
+
+    def compute_loss(
+        self,
+        model: Any,
+        inputs: dict[str, Tensor],
+        return_outputs: bool = False,
+        num_items_in_batch: Tensor | int | None = None,
+    ) -> Tensor:
+        """Mean nats per target of the optimizer step."""
+        hidden = model.model(
+            input_ids=inputs["input_ids"], position_ids=inputs["position_ids"], use_cache=False
+        ).last_hidden_state
+        # A position predicts the token after it: mask and targets move by one, together.
+        next_token = inputs["labels"][:, 1:]
+        wanted = next_token != -100
+        rows = hidden[:, :-1][wanted]
+        head = model.get_output_embeddings().weight
+        dtype = torch.get_autocast_dtype("cpu") if torch.is_autocast_enabled("cpu") else head.dtype
+        loss = distillation_loss(
+            rows.to(dtype),
+            head.to(dtype),
+            Targets(next_token[wanted], inputs["ids"], inputs["logp"]),
+            self.terms,
+        )
+        if not torch.isfinite(loss):
+            raise DescentError(
+                f"the loss is {loss.item()} at step {self.state.global_step}: training diverged. "
+                f"Lower distill.learning_rate (now {self.args.learning_rate:g}) or distill.clip. "
+                f"The last good checkpoint is kept."
+            )
+        return loss / num_items_in_batch
+
+
+class _Reports(TrainerCallback):  # type: ignore[misc]
+    """Tells how far training is, with the loss."""
+
+    def __init__(self, budget: Budget) -> None:
+        self.budget = budget
+        self.figures: dict[str, float] = {}
+
+    def on_log(self, args: Any, state: Any, control: Any, logs: dict[str, Any], **_: Any) -> None:
+        if "loss" in logs:
+            self.figures = {"loss": float(logs["loss"])}
+
+    def on_step_end(self, args: Any, state: Any, control: Any, **_: Any) -> None:
+        total = self.budget.tokens_at(self.budget.steps)
+        report(self.budget.tokens_at(state.global_step), total, "tokens", **self.figures)
