@@ -1,0 +1,165 @@
+"""Digests of what the user brought, told before anything runs and without fetching anything."""
+
+import hashlib
+import json
+from collections.abc import Callable, Iterator
+from contextlib import suppress
+from pathlib import Path
+
+from family.errors import SpecError
+from family.faults import Fault, written
+from family.plan import Leaves
+from family.spec import (
+    FamilySpec,
+    FilePrompts,
+    FolderSource,
+    GGUFSource,
+    HubSource,
+    PyPISource,
+)
+from family.store import sha256
+
+#: What of a folder decides how its model reads, answers and writes; a README, say, does not.
+DECIDING = (
+    "*.safetensors",
+    "*.safetensors.index.json",
+    "config.json",
+    "generation_config.json",
+    "tokenizer*",
+    "special_tokens_map.json",
+    "added_tokens.json",
+    "vocab.*",
+    "merges.txt",
+    "chat_template.*",
+)
+TOKENIZERS = ("tokenizer.json", "tokenizer.model", "vocab.*")
+PICKLES = ("*.bin", "*.pt", "*.pth", "*.ckpt", "*.pkl")
+
+
+def leaves(spec: FamilySpec, cache: Path | None) -> Leaves:
+    """Digests of the flagship's weights and of the prompts' file.
+
+    `cache` is a JSON file that remembers the digests of unchanged files; None reads each file
+    anew. Raises SpecError if something is not there, or is not what the spec pins.
+    """
+    digests = _Digests(cache)
+    found: dict[str, str] = {}
+    faults: list[Fault] = []
+    for name, digest in (("flagship", _flagship), ("prompts", _prompts)):
+        try:
+            found[name] = digest(spec, digests.of)
+        except _LeafError as error:
+            faults.append(error.fault)
+    digests.save()
+    if faults:
+        lines = [f"{written(fault.path)}: {fault.text}" for fault in faults]
+        raise SpecError(f"family {spec.family}", lines)
+    return Leaves(flagship=found["flagship"], prompts=found["prompts"] or None)
+
+
+class _LeafError(Exception):
+    def __init__(self, path: tuple[str, ...], text: str) -> None:
+        self.fault = Fault(path, text)
+
+
+DigestOf = Callable[[Path], str]
+
+
+def _flagship(spec: FamilySpec, digest_of: DigestOf) -> str:
+    match spec.flagship.source:
+        case PyPISource(sha256=pinned):
+            return pinned
+        case HubSource(repo=repo, revision=revision):
+            return hashlib.sha256(f"{repo}@{revision}".encode()).hexdigest()
+        case GGUFSource(path=path, sha256=pinned):
+            found = digest_of(_gguf(Path(path)))
+        case FolderSource(path=path, sha256=pinned):
+            found = _listing(Path(path), digest_of)
+    if pinned and found != pinned:
+        raise _LeafError(
+            ("flagship", "source", "sha256"),
+            f"{path} has digest {found}, expected {pinned}. It is another model than the family "
+            "was written for; if that is meant, write the new digest into the file.",
+        )
+    return found
+
+
+def _gguf(path: Path) -> Path:
+    place = ("flagship", "source", "path")
+    if not path.is_file():
+        kind = "is a folder, not a GGUF file" if path.is_dir() else "does not exist"
+        raise _LeafError(place, f"{path} {kind}. Check the path.")
+    with path.open("rb") as file:
+        if file.read(4) != b"GGUF":
+            raise _LeafError(place, f"{path} is not a GGUF file. Only GGUF is read there.")
+    return path
+
+
+def _listing(folder: Path, digest_of: DigestOf) -> str:
+    """SHA-256 over the digests and names of the files that decide what the model is."""
+    place = ("flagship", "source", "path")
+    if not folder.is_dir():
+        kind = "is a file, not a folder" if folder.exists() else "does not exist"
+        raise _LeafError(place, f"{folder} {kind}. Check the path, or use another `kind`.")
+    if not list(folder.glob("*.safetensors")):
+        if pickles := sorted(path.name for path in _matching(folder, PICKLES)):
+            raise _LeafError(
+                place,
+                f"{folder} holds pickled weights ({pickles[0]}), which can run code when they "
+                "are opened. Convert them once, where you trust them: "
+                "AutoModelForCausalLM.from_pretrained(...).save_pretrained(...) of transformers "
+                "writes safetensors.",
+            )
+        raise _LeafError(place, f"{folder} holds no *.safetensors. Name a model's folder.")
+    if not (folder / "config.json").is_file():
+        raise _LeafError(place, f"{folder} holds no config.json. Add the model's own.")
+    if not list(_matching(folder, TOKENIZERS)):
+        raise _LeafError(place, f"{folder} holds no tokenizer. Add tokenizer.json.")
+    files = sorted(set(_matching(folder, DECIDING)))
+    lines = "".join(f"{digest_of(path)}  {path.name}\n" for path in files)
+    return hashlib.sha256(lines.encode()).hexdigest()
+
+
+def _matching(folder: Path, patterns: tuple[str, ...]) -> Iterator[Path]:
+    return (path for pattern in patterns for path in folder.glob(pattern) if path.is_file())
+
+
+def _prompts(spec: FamilySpec, digest_of: DigestOf) -> str:
+    """Digest of the prompts' file; empty where the family file itself holds the prompts."""
+    if not isinstance(spec.prompts, FilePrompts):
+        return ""
+    path, place = Path(spec.prompts.path), ("prompts", "path")
+    if not path.is_file():
+        kind = "is a folder, not a file" if path.is_dir() else "does not exist"
+        raise _LeafError(place, f"{path} {kind}. Check the path.")
+    if not path.read_bytes().strip():
+        raise _LeafError(place, f"{path} holds no prompt. Write one a line.")
+    return digest_of(path)
+
+
+class _Digests:
+    """SHA-256 of files, remembered by path, size, time of change and inode."""
+
+    def __init__(self, cache: Path | None) -> None:
+        self._cache = cache
+        self._known: dict[str, list[int | str]] = {}
+        if cache:
+            with suppress(FileNotFoundError, ValueError):
+                self._known = json.loads(cache.read_text())
+        self._read = dict(self._known)
+
+    def of(self, path: Path) -> str:
+        stat = path.stat()
+        mark: list[int | str] = [stat.st_size, stat.st_mtime_ns, stat.st_ino]
+        entry = self._known.get(str(path))
+        if not entry or entry[:3] != mark:
+            entry = self._known[str(path)] = [*mark, sha256(path)]
+        return str(entry[3])
+
+    def save(self) -> None:
+        if not self._cache or self._known == self._read:
+            return
+        part = self._cache.with_name(self._cache.name + ".part")
+        with suppress(OSError):  # no store yet, or one that may only be read
+            part.write_text(json.dumps(self._known, indent=2))
+            part.replace(self._cache)
