@@ -1,0 +1,379 @@
+"""What a plan costs: tokens, minutes, disk and peak memory of each stale step. Pure.
+
+A step's work is its model's parameters times the tokens that pass through it. Seconds per unit
+of work come from what the store says about earlier builds on this machine, else from `PACE`. Where
+a shape or a count is not known yet, the estimate says None and guesses nothing.
+"""
+
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass
+from statistics import median
+from typing import Literal
+
+from pydantic import Field
+
+from family.plan import Planned, Step
+from family.spec import (
+    FLAGSHIP,
+    Corpus,
+    Distill,
+    Evaluate,
+    Export,
+    FamilySpec,
+    Flagship,
+    FullVocabulary,
+    GrammarPrompts,
+    ModelShape,
+    PruneStart,
+    RandomStart,
+    Responses,
+    Signal,
+    TrimmedVocabulary,
+    Verify,
+)
+from family.stage import Settings
+from family.store import Manifest
+
+FindManifest = Callable[[str], Manifest | None]
+
+
+class Estimate(Settings):
+    """What a step will cost; null where it cannot be known yet."""
+
+    tokens: int | None = Field(description="Tokens read, written or trained on.")
+    minutes: float | None = Field(description="On this machine, one step after the other.")
+    disk_bytes: int | None = Field(description="What stays on disk.")
+    peak_memory_bytes: int | None = Field(description="Of the process that runs it.")
+
+
+class StagePlan(Settings):
+    """What will become of one stage of one tier."""
+
+    tier: str = Field(description="Empty for what all tiers share.")
+    stage: str = Field(description="The step, with its variant: `distill`, `export:int4`.")
+    key: str = Field(description="SHA-256 of the recipe; names the artifact in the store.")
+    status: Literal["stale", "reused"]
+    reason: str = Field(description="Why it is stale, by the setting that changed.")
+    estimate: Estimate = Field(description="All zero for a reused stage.")
+
+
+class PlanReport(Settings):
+    """What a build would do now."""
+
+    family: str
+    stages: tuple[StagePlan, ...]
+    total: Estimate = Field(
+        description="Tokens, minutes and disk added up, the largest memory; null if any is."
+    )
+    calibrated: tuple[str, ...] = Field(
+        description="Stages whose pace was measured on this machine; others use stated defaults."
+    )
+
+
+NOTHING = Estimate(tokens=0, minutes=0.0, disk_bytes=0, peak_memory_bytes=0)
+UNKNOWN = Estimate(tokens=None, minutes=None, disk_bytes=None, peak_memory_bytes=None)
+
+
+# ---- how fast, where no earlier build says it ----------------------------------------------
+
+
+@dataclass(frozen=True)
+class Pace:
+    """Seconds of a stage: `fixed`, and `rate` for each parameter times token."""
+
+    fixed: float
+    rate: float = 0.0
+
+    def seconds(self, work: float) -> float:
+        return self.fixed + self.rate * work
+
+
+START = 4.0  # a child process with torch
+TRAINING = 250e9  # floating-point operations per second, bfloat16, six per parameter and token
+FORWARD = 1 / (1_900 * 134.5e6)
+PACE = {
+    "flagship": Pace(START + 10, 1e-7),
+    "prompts": Pace(0.1),
+    "responses": Pace(START, 1 / (700 * 134.5e6)),
+    "corpus": Pace(START),
+    "signal": Pace(START, FORWARD),
+    "vocabulary": Pace(START),
+    "start": Pace(START, 5e-8),
+    "distill": Pace(START + 10, 6 / TRAINING),
+    "evaluate": Pace(START + 2, FORWARD),
+    "export": Pace(START + 5, 7e-8),
+    "verify": Pace(START + 10, FORWARD),
+    "gate": Pace(0.1),
+}
+
+#: Share of `max_tokens` that an answer has, and tokens of a prompt with its template.
+ANSWER_FILL, PROMPT_TOKENS = 0.75, 40
+#: Share of a block that whole conversations fill.
+BLOCK_FILL = 0.9
+#: Heaps' law: n tokens of text hold about HEAPS[0] * n ** HEAPS[1] different ones; all bytes stay.
+HEAPS, BYTES = (12.0, 0.6), 256
+#: A process with torch before any weight is in it, and the files of a tokenizer.
+BASE_MEMORY, TOKENIZER = 600_000_000, 4_000_000
+#: Bytes of a weight on disk, scales included.
+FILE_BYTES = {"fp32": 4.0, "int8": 1.1, "int4": 0.65}
+
+
+# ---- the report ----------------------------------------------------------------------------
+
+
+def report(
+    spec: FamilySpec,
+    planned: Iterable[Planned],
+    manifest: FindManifest,
+    earlier: Iterable[Manifest] = (),
+) -> PlanReport:
+    """The plan with what each stale step will cost.
+
+    `manifest` finds what is sealed under a key: known shapes and counts replace estimated ones.
+    `earlier` are the manifests of builds on this machine, whose seconds set the pace.
+    """
+    pace = calibrated(spec, earlier, manifest)
+    found = list(planned)
+    family = _Family(spec, {one.step.id: manifest(one.step.recipe.key) for one in found})
+    stages = tuple(
+        StagePlan(
+            tier=one.step.tier,
+            stage=one.step.name,
+            key=one.step.recipe.key,
+            status=one.status,
+            reason=one.reason,
+            estimate=NOTHING if one.status == "reused" else family.estimate(one.step, pace),
+        )
+        for one in found
+    )
+    return PlanReport(
+        family=spec.family,
+        stages=stages,
+        total=_total([stage.estimate for stage in stages]),
+        calibrated=tuple(sorted(pace)),
+    )
+
+
+def _total(estimates: list[Estimate]) -> Estimate:
+    def every(name: str) -> list[float] | None:
+        values = [getattr(one, name) for one in estimates]
+        return None if None in values else values
+
+    tokens, minutes, disk = every("tokens"), every("minutes"), every("disk_bytes")
+    memory = every("peak_memory_bytes")
+    return Estimate(
+        tokens=None if tokens is None else int(sum(tokens)),
+        minutes=None if minutes is None else round(sum(minutes), 2),
+        disk_bytes=None if disk is None else int(sum(disk)),
+        peak_memory_bytes=None if memory is None else int(max(memory, default=0)),
+    )
+
+
+# ---- how large a step is -------------------------------------------------------------------
+
+
+@dataclass(frozen=True)
+class Size:
+    """The parameters that run in a step and the tokens that pass through them."""
+
+    parameters: int = 0
+    tokens: int = 0
+
+    @property
+    def work(self) -> float:
+        return float(self.parameters) * max(self.tokens, 1)
+
+
+#: Stage -> its inputs whose models run in it. The flagship's stage runs what it makes.
+RUNS = {
+    "responses": ("flagship",),
+    "signal": ("teacher",),
+    "start": ("parent",),
+    "distill": ("student",),
+    "evaluate": ("model", "reference"),
+    "export": ("model",),
+    "verify": ("model",),
+}
+
+
+def calibrated(
+    spec: FamilySpec, earlier: Iterable[Manifest], manifest: FindManifest
+) -> dict[str, float]:
+    """Stage -> how many times as long as `PACE` says it took on this machine, on median."""
+    ratios: dict[str, list[float]] = {}
+    for sealed in earlier:
+        stage = sealed.recipe["stage"]
+        if stage in PACE and (size := _sealed_size(spec, sealed, manifest)):
+            expected = PACE[stage].seconds(size.work)
+            ratios.setdefault(stage, []).append(sealed.origin.seconds / expected)
+    return {stage: median(values) for stage, values in ratios.items()}
+
+
+def _sealed_size(spec: FamilySpec, sealed: Manifest, manifest: FindManifest) -> Size | None:
+    """How large a step was; None if the store no longer knows."""
+    stage, inputs = sealed.recipe["stage"], sealed.recipe["inputs"]
+    runs = [manifest(inputs[name]) for name in RUNS.get(stage, ())]
+    if stage == "flagship":
+        runs = [sealed]
+    models = [found.outcome.model for found in runs if found and found.outcome.model]
+    facts = sealed.outcome.facts
+    tokens = float(facts.get("tokens", facts.get("answer_tokens", 0)))
+    if stage in ("evaluate", "verify"):
+        corpus = manifest(inputs["corpus"])
+        tokens = float(corpus.outcome.facts["tokens"]) * _held(spec) if corpus else 0.0
+    if len(models) < len(runs):
+        return None
+    return Size(sum(model.parameters for model in models), round(tokens))
+
+
+def _held(spec: FamilySpec) -> float:
+    """Held-out tokens for each token that is trained on."""
+    return spec.prompts.held_out / (1 - spec.prompts.held_out)
+
+
+class _Family:
+    """Shapes and counts of one spec: sealed ones where there are, else those it asks for."""
+
+    def __init__(self, spec: FamilySpec, sealed: Mapping[str, Manifest | None]) -> None:
+        self._spec = spec
+        self._sealed = sealed
+        self._answer = ANSWER_FILL * spec.responses.max_tokens
+        self._prompts = self._count_prompts()
+        self._corpus = self._count_corpus()
+        self._shapes = self._find_shapes()
+
+    def estimate(self, step: Step, pace: Mapping[str, float]) -> Estimate:
+        models = self._models(step)
+        known = [model for model in models if model]
+        tokens = self._tokens(step.recipe.settings)
+        if len(known) < len(models) or tokens is None:
+            return UNKNOWN
+        size = Size(sum(model.parameters for model in known), tokens)
+        seconds = PACE[step.recipe.stage].seconds(size.work) * pace.get(step.recipe.stage, 1.0)
+        return Estimate(
+            tokens=tokens,
+            minutes=round(seconds / 60, 2),
+            disk_bytes=round(self._disk(step, known, tokens)),
+            peak_memory_bytes=round(self._memory(step, known)),
+        )
+
+    # ---- counts
+
+    def _fact(self, step: str, name: str) -> int | None:
+        found = self._sealed.get(step)
+        value = found.outcome.facts.get(name) if found else None
+        return None if value is None else int(value)
+
+    def _count_prompts(self) -> tuple[int, int] | None:
+        """Prompts to train on and held out; None for a file that was not read yet."""
+        train, held = (self._fact("/prompts", f"{name}_prompts") for name in ("train", "held_out"))
+        if train is not None and held is not None:
+            return train, held
+        prompts = self._spec.prompts
+        if not isinstance(prompts, GrammarPrompts):
+            return None
+        count = len(prompts.topics) * len(prompts.requests)
+        held = round(count * prompts.held_out)
+        return count - held, held
+
+    def _count_corpus(self) -> int | None:
+        known = self._fact("/corpus", "tokens")
+        if known is not None or self._prompts is None:
+            return known
+        return round(self._prompts[0] * (PROMPT_TOKENS + self._answer))
+
+    def _tokens(self, settings: Settings) -> int | None:
+        """Tokens that pass through a step's models; 0 where none does."""
+        match settings:
+            case Responses():
+                return round(sum(self._prompts) * self._answer) if self._prompts else None
+            case Corpus() | Signal():
+                return self._corpus
+            case Evaluate() | Verify():
+                return None if self._corpus is None else round(self._corpus * _held(self._spec))
+            case Distill():
+                return settings.tokens
+        return 0
+
+    # ---- shapes
+
+    def _shape(self, step: str) -> ModelShape | None:
+        found = self._sealed.get(step)
+        if found and found.outcome.model:
+            return ModelShape.model_validate(found.outcome.model.shape)
+        return None
+
+    def _find_shapes(self) -> dict[str, ModelShape | None]:
+        """Shape of the flagship and of each tier."""
+        flagship = self._shape("/flagship") or self._spec.flagship.shape
+        shapes: dict[str, ModelShape | None] = {FLAGSHIP: flagship}
+        for name, tier in self._spec.tiers.items():
+            parent = shapes[tier.start.parent]
+            trimmed = self._vocabulary(parent) if tier.start.parent == FLAGSHIP else None
+            asked = tier.start.shape.of(parent, trimmed) if parent else None
+            shapes[name] = self._shape(f"{name}/start") or asked
+        return shapes
+
+    def _vocabulary(self, flagship: ModelShape | None) -> int | None:
+        """Tokens that a trimmed vocabulary keeps; None for a full one."""
+        if isinstance(self._spec.vocabulary, FullVocabulary) or flagship is None:
+            return None
+        factor, power = HEAPS
+        guess = round(factor * (self._corpus or 0) ** power) + BYTES
+        return self._fact("/vocabulary", "tokens_kept") or min(flagship.vocabulary, guess)
+
+    def _models(self, step: Step) -> list[ModelShape | None]:
+        """The models that run in a step."""
+        if isinstance(step.recipe.settings, Flagship):
+            return [self._shapes[FLAGSHIP]]
+        makers = (step.sources[name] for name in RUNS.get(step.recipe.stage, ()))
+        return [self._shapes[maker.partition("/")[0] or FLAGSHIP] for maker in makers]
+
+    # ---- bytes
+
+    def _disk(self, step: Step, models: list[ModelShape], tokens: int) -> float:
+        match step.recipe.settings:
+            case Flagship() | Distill():
+                return 4 * models[0].parameters + TOKENIZER
+            case PruneStart() | RandomStart():
+                student = self._shapes[step.tier]
+                return 4 * (student.parameters if student else 0) + TOKENIZER
+            case Responses():
+                return 10 * tokens
+            case Corpus(block=block):
+                return 13 * tokens / BLOCK_FILL + block
+            case Signal(codec=codec):
+                return tokens * (6 * codec.k + 8) + 4 * models[0].vocabulary
+            case Export(precision=precision):
+                return FILE_BYTES[precision] * models[0].parameters + TOKENIZER
+            case TrimmedVocabulary():
+                return TOKENIZER
+        return 10_000
+
+    def _memory(self, step: Step, models: list[ModelShape]) -> float:
+        """Weights at the precision they are held in, and the largest tensors next to them."""
+        match step.recipe.settings:
+            case Flagship():
+                return BASE_MEMORY + 12 * models[0].parameters
+            case Responses(batch=batch, max_tokens=longest):
+                model, length = models[0], PROMPT_TOKENS + longest
+                cache = 4 * batch * length * model.layers * model.kv_heads * model.head_dim
+                return BASE_MEMORY + 2 * model.parameters + cache + 8 * batch * model.vocabulary
+            case Signal():
+                model = models[0]
+                head = 4 * model.hidden * model.vocabulary
+                return BASE_MEMORY + 2 * model.parameters + head + 8 * 256 * model.vocabulary
+            case PruneStart() | RandomStart():
+                return BASE_MEMORY + 8 * models[0].parameters
+            case Distill(batch=batch, accumulate=parts, optimizer=optimizer):
+                model = models[0]
+                state = 10 if optimizer == "adamw_8bit" else 16
+                width = 16 * model.hidden + 8 * model.intermediate
+                kept = 2 * batch / parts * self._spec.corpus.block * model.layers * width
+                return BASE_MEMORY + state * model.parameters + kept
+            case Evaluate(batch=batch):
+                logits = 8 * batch * self._spec.corpus.block * models[-1].vocabulary
+                return BASE_MEMORY + 4 * models[0].parameters + 2 * models[-1].parameters + logits
+            case Export() | Verify():
+                return BASE_MEMORY + 12 * models[0].parameters
+        return BASE_MEMORY
