@@ -1,4 +1,5 @@
-"""Opening the index: `lineage.db` in the store, or any database that DESCENT_LINEAGE_URL names.
+"""Opening the index: `lineage.db` in the store, or any database that the variable
+DESCENT_LINEAGE_URL names as SQLAlchemy does.
 
 It is brought to the current schema as it is opened. When it is there already, which is nearly
 always, that costs one look and Alembic is not imported.
@@ -11,7 +12,17 @@ from functools import lru_cache
 from pathlib import Path
 from sqlite3 import Connection as SQLite
 
-from sqlalchemy import Connection, Engine, NullPool, create_engine, event, inspect, text
+from sqlalchemy import (
+    URL,
+    Connection,
+    Engine,
+    NullPool,
+    create_engine,
+    event,
+    inspect,
+    make_url,
+    text,
+)
 
 from family.errors import StoreError
 from family.store import Store
@@ -19,12 +30,14 @@ from family.store import Store
 #: The newest migration; a test holds it to the scripts' own.
 HEAD = "0001"
 MIGRATIONS = Path(__file__).parent / "migrations"
-URL = "DESCENT_LINEAGE_URL"
+VARIABLE = "DESCENT_LINEAGE_URL"
 
 
-def url(store: Store) -> str:
-    """The index of `store`, as an SQLAlchemy URL."""
-    return os.environ.get(URL) or f"sqlite:///{store.root / 'lineage.db'}"
+def url(store: Store) -> URL:
+    """Where the index of `store` is."""
+    if named := os.environ.get(VARIABLE):
+        return make_url(named)
+    return URL.create("sqlite", database=str(store.root / "lineage.db"))
 
 
 @contextmanager
@@ -41,7 +54,7 @@ def writing(store: Store) -> Iterator[Connection]:
         yield connection
 
 
-def _ready(address: str) -> Engine:
+def _ready(address: URL) -> Engine:
     engine = _engine(address)
     with engine.connect() as connection:
         found = version(connection)
@@ -51,7 +64,7 @@ def _ready(address: str) -> Engine:
 
 
 @lru_cache(maxsize=8)
-def _engine(address: str) -> Engine:
+def _engine(address: URL) -> Engine:
     # No pool: a connection outlives neither its transaction nor the file that it opened.
     engine = create_engine(address, poolclass=NullPool)
     if engine.dialect.name == "sqlite":

@@ -1,9 +1,9 @@
 from pathlib import Path
 
 import pytest
-from hand_built import Family, add_family
 
 from family.store import Store
+from tests.family.lineage.hand_built import Family, add_family
 
 
 @pytest.fixture

@@ -176,11 +176,11 @@ def add_tier(
         "evaluate",
         Outcome(
             metrics=(
-                metric("model", "bits_per_byte", 1 - agreement / 2, "bits/byte", 0.01, how),
-                metric("model", "kl", 1 - agreement, "nats/token", 0.02, how),
-                metric("model", "agreement", agreement, "", 0.01, how),
-                metric("model", "retention", agreement + 0.1, "", 0.01, how),
-                metric("reference", "bits_per_byte", 0.5, "bits/byte", 0.01, how),
+                metric("model", "bits_per_byte", 1 - agreement / 2, "bytes", 0.01, how),
+                metric("model", "kl", 1 - agreement, "tokens", 0.02, how),
+                metric("model", "agreement", agreement, "tokens", 0.01, how),
+                metric("model", "retention", agreement + 0.1, "tokens", 0.01, how),
+                metric("reference", "bits_per_byte", 0.5, "bytes", 0.01, how),
             )
         ),
         model=f"{tier}/distill",
@@ -223,14 +223,14 @@ def add_tier(
                     ("int4", 190.0, 0.06),
                 )
                 for figure in (
-                    metric(precision, "bits_per_byte", 1 - agreement / 2 + loss, "bits/byte", 0.01),
-                    metric(precision, "agreement", agreement - loss, "", 0.01),
-                    metric(precision, "kl", 1 - agreement + loss, "nats/token", 0.02),
+                    metric(precision, "bits_per_byte", 1 - agreement / 2 + loss, "bytes", 0.01),
+                    metric(precision, "agreement", agreement - loss, "tokens", 0.01),
+                    metric(precision, "kl", 1 - agreement + loss, "tokens", 0.02),
                     metric(
                         precision,
                         "decode_tokens_per_second",
                         speed * 134_500_000 / parameters,
-                        "tokens/s",
+                        "timings",
                     ),
                 )
             )

@@ -3,7 +3,6 @@
 import time
 from typing import Any
 
-from hand_built import Family, add_family, add_flagship, add_tier
 from sqlalchemy import select
 
 from family.lineage import tables
@@ -11,6 +10,7 @@ from family.lineage.database import reading
 from family.lineage.record import model_name, record, reindex, set_heads
 from family.stage import Outcome
 from family.store import Store
+from tests.family.lineage.hand_built import Family, add_family, add_flagship, add_tier
 
 
 def contents(store: Store) -> dict[str, list[dict[str, Any]]]:

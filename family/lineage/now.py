@@ -1,0 +1,124 @@
+"""A family as it is now, put together from its heads."""
+
+from collections.abc import Collection, Mapping
+from pathlib import Path
+
+from sqlalchemy import Connection, select
+
+from family.lineage.names import ID, Names
+from family.lineage.read import edges_of, figures_of, shipped
+from family.lineage.record import model_name
+from family.lineage.tables import builds, heads, models, verdicts
+from family.lineage.views import FlagshipMember, GateResult, Member, Parent, Shipped, Status
+from family.spec import FLAGSHIP
+from family.stage import Verdict
+
+
+def status(connection: Connection, family: str, store: Path) -> Status:
+    """What the family has now.
+
+    While a family is being rebuilt, some of its artifacts are still about an earlier model of
+    their tier: such files, figures and verdicts are left out.
+    """
+    return _Family(connection, family, store).status()
+
+
+class _Family:
+    def __init__(self, connection: Connection, family: str, store: Path) -> None:
+        self.connection, self.family, self.store = connection, family, store
+        self.names = Names(connection, family)
+        self.heads: dict[str, dict[str, str]] = {}
+        self.inputs: dict[str, Mapping[str, str]] = {}
+        rows = connection.execute(
+            select(heads.c.tier, heads.c.step, heads.c.key, builds.c.recipe)
+            .join(builds, builds.c.key == heads.c.key)
+            .where(heads.c.family == family)
+            .order_by(heads.c.tier, heads.c.step)
+        )
+        for tier, step, key, recipe in rows:
+            self.heads.setdefault(tier, {})[step] = key
+            self.inputs[key] = recipe["inputs"]
+
+    def status(self) -> Status:
+        tiers = [self._tier(tier) for tier, steps in self.heads.items() if "distill" in steps]
+        return Status(
+            family=self.family,
+            store=str(self.store),
+            flagship=self._flagship(),
+            tiers=tuple(sorted(tiers, key=lambda tier: (-tier.parameters, tier.tier))),
+        )
+
+    def _flagship(self) -> FlagshipMember | None:
+        key = self.heads.get("", {}).get(FLAGSHIP)
+        if key is None:
+            return None
+        facts = self.connection.scalars(select(builds.c.facts).where(builds.c.key == key)).one()
+        scores = [steps["evaluate"] for steps in self.heads.values() if "evaluate" in steps]
+        member = self._member("", FLAGSHIP, key, [FLAGSHIP], scores)
+        return FlagshipMember(
+            **dict(member),
+            title=facts.get("name", FLAGSHIP),
+            licence=facts.get("licence", "not stated"),
+        )
+
+    def _tier(self, tier: str) -> Member:
+        steps = self.heads[tier]
+        current = {"model": steps["distill"]}
+        exports = [
+            step
+            for step, key in steps.items()
+            if step.startswith("export:") and self._is_about(key, current)
+        ]
+        current |= {step.partition(":")[2]: steps[step] for step in exports}
+        scores = {
+            step: steps[step]
+            for step in ("evaluate", "verify")
+            if step in steps and self._is_about(steps[step], current)
+        }
+        member = self._member(tier, "distill", steps["distill"], exports, scores.values())
+        judged = "gate" in steps and self.inputs[steps["gate"]] == scores
+        return member.model_copy(update={"gate": self._gate(steps["gate"]) if judged else None})
+
+    def _is_about(self, key: str, current: Mapping[str, str]) -> bool:
+        """Whether the artifact was made from what the tier has now."""
+        inputs = self.inputs[key]
+        return all(inputs[name] == current[name] for name in inputs.keys() & current.keys())
+
+    def _member(
+        self, tier: str, step: str, key: str, files: Collection[str], scores: Collection[str]
+    ) -> Member:
+        row = self.connection.execute(select(models).where(models.c.key == key)).one()
+        found = [self._shipped(tier, file, scores) for file in files]
+        return Member(
+            tier=tier or step,
+            model=key[:ID],
+            name=model_name(self.family, tier, step),
+            parameters=row.parameters,
+            architecture=row.architecture,
+            metrics=tuple(figures_of(self.connection, key, scores)),
+            parents=self._parents(key),
+            files=tuple(sorted(found, key=lambda file: (-file.bytes, file.precision))),
+            gate=None,
+        )
+
+    def _shipped(self, tier: str, step: str, scores: Collection[str]) -> Shipped:
+        name, key = model_name(self.family, tier, step), self.heads[tier][step]
+        return shipped(self.connection, key, self.store, name, scores)
+
+    def _parents(self, key: str) -> tuple[Parent, ...]:
+        starts = [value for name, value in self.inputs[key].items() if name == "student"]
+        return tuple(
+            Parent(model=edge.parent, name=edge.parent_name, kind=edge.kind, detail=edge.detail)
+            for child in (*starts, key)
+            for edge in edges_of(self.connection, self.names, child, "up", deep=False)
+        )
+
+    def _gate(self, key: str) -> GateResult:
+        rows = self.connection.execute(
+            select(verdicts).where(verdicts.c.gate == key).order_by(verdicts.c.position)
+        )
+        found = tuple(
+            Verdict(bound=row.bound, limit=row.limit, value=row.value, passed=row.passed)
+            for row in rows
+        )
+        return GateResult(passed=all(verdict.passed for verdict in found), verdicts=found)

@@ -1,0 +1,110 @@
+"""What can be asked of the index. "Now" means the heads, never the latest time."""
+
+from difflib import get_close_matches
+
+from sqlalchemy import Connection, exists, select
+
+from family.errors import NotFoundError
+from family.lineage.database import reading
+from family.lineage.names import ID, Names
+from family.lineage.now import status
+from family.lineage.read import edges_of, figures_of, files_of
+from family.lineage.record import reindex
+from family.lineage.tables import builds, heads, models
+from family.lineage.views import LineageEdge, ModelCard, ModelRef, Status
+from family.store import Store
+
+
+class Lineage:
+    """Reads a store's index; an index that is empty is first rebuilt from the store."""
+
+    def __init__(self, store: Store) -> None:
+        self.store = store
+        with reading(store) as connection:
+            filled = connection.scalar(select(exists(select(builds.c.key))))
+        if not filled:
+            reindex(store)
+
+    def families(self) -> list[str]:
+        """The families of this store."""
+        with reading(self.store) as connection:
+            return _families(connection)
+
+    def status(self, family: str | None = None) -> Status:
+        """The family as it is now; if none is named, the only one that there is."""
+        with reading(self.store) as connection:
+            return status(connection, _which(connection, family), self.store.root)
+
+    def resolve(self, name: str) -> ModelRef:
+        """Which model a name means; see `Names.resolve` for what may be named and how."""
+        with reading(self.store) as connection:
+            names = Names(connection)
+            key = names.resolve(name)
+            return ModelRef(
+                model=key[:ID],
+                key=key,
+                name=names.as_asked(name, key),
+                folder=str(self.store.folder(key)),
+            )
+
+    def show(self, name: str) -> ModelCard:
+        """Everything that is known about one model."""
+        with reading(self.store) as connection:
+            names = Names(connection)
+            key = names.resolve(name)
+            model = connection.execute(select(models).where(models.c.key == key)).one()
+            build = connection.execute(select(builds).where(builds.c.key == key)).one()
+            return ModelCard(
+                model=key[:ID],
+                key=key,
+                name=names.as_asked(name, key),
+                names=names.all(key),
+                precision=model.precision,
+                parameters=model.parameters,
+                architecture=model.architecture,
+                shape=model.shape,
+                digest=model.digest,
+                folder=str(self.store.folder(key)),
+                files=tuple(files_of(connection, key, self.store.root)),
+                metrics=tuple(figures_of(connection, key)),
+                parents=tuple(edges_of(connection, names, key, "up", deep=False)),
+                children=tuple(edges_of(connection, names, key, "down", deep=False)),
+                recipe=build.recipe,
+                facts=build.facts,
+                created=build.started,
+                seconds=build.seconds,
+                seed=build.seed,
+                environment=build.environment,
+                prefect_run_id=build.prefect_run_id,
+            )
+
+    def ancestors(self, name: str) -> tuple[LineageEdge, ...]:
+        """Every edge from a model up to the leaves, the nearest first."""
+        with reading(self.store) as connection:
+            names = Names(connection)
+            return tuple(edges_of(connection, names, names.resolve(name), "up"))
+
+    def descendants(self, name: str) -> tuple[LineageEdge, ...]:
+        """Every edge from a model down to what came of it, superseded models included."""
+        with reading(self.store) as connection:
+            names = Names(connection)
+            return tuple(edges_of(connection, names, names.resolve(name), "down"))
+
+
+def _families(connection: Connection) -> list[str]:
+    return list(connection.scalars(select(heads.c.family).distinct().order_by(heads.c.family)))
+
+
+def _which(connection: Connection, family: str | None) -> str:
+    there = _families(connection)
+    if family in there:
+        return family
+    if not there:
+        raise NotFoundError("No family was built yet. Run `descent build CONFIG` first.")
+    if family is None:
+        if len(there) == 1:
+            return there[0]
+        raise NotFoundError(f"There are {len(there)} families; name one: {', '.join(there)}.")
+    near = get_close_matches(family, there, n=1)
+    hint = f"Did you mean {near[0]}?" if near else f"There is {', '.join(there)}."
+    raise NotFoundError(f"{family}: there is no such family. {hint}")

@@ -1,0 +1,170 @@
+"""What the reading commands answer with. These shapes are the ones that `--json` prints.
+
+A model's id is the first 16 digits of its key. Paths are absolute.
+"""
+
+from typing import Any
+
+from pydantic import BaseModel, ConfigDict, Field
+
+from family.stage import Scalar, Verdict
+
+
+class View(BaseModel):
+    """A frozen answer."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+
+class Figure(View):
+    """One measured figure. Two of them may be compared only if their protocols are equal."""
+
+    name: str
+    value: float
+    n: int = Field(description="Samples behind the value; `unit` says of what.")
+    interval: tuple[float, float] | None = Field(description="95 %; null where there is none.")
+    unit: str
+    protocol: str = Field(description="Digest of how it was measured.")
+
+
+class Measured(View):
+    """Anything that figures are about."""
+
+    metrics: tuple[Figure, ...]
+
+    def figure(self, name: str) -> Figure | None:
+        """The first figure of this name."""
+        return next((figure for figure in self.metrics if figure.name == name), None)
+
+
+class ModelFile(View):
+    """One file on disk."""
+
+    path: str
+    bytes: int
+    sha256: str
+
+
+class Shipped(Measured):
+    """What one precision of a member consists of: the weights, and the files beside them."""
+
+    precision: str
+    model: str
+    name: str = Field(description="`quickstart/nano/int4`.")
+    path: str = Field(description="The file that holds the weights.")
+    bytes: int = Field(description="Of the weights.")
+    sha256: str = Field(description="Of the weights.")
+    folder: str = Field(description="What a runtime opens.")
+    beside: tuple[ModelFile, ...] = Field(description="The other files of the folder.")
+
+    @property
+    def files(self) -> tuple[ModelFile, ...]:
+        """All files, by path."""
+        weights = ModelFile(path=self.path, bytes=self.bytes, sha256=self.sha256)
+        return tuple(sorted((weights, *self.beside), key=lambda file: file.path))
+
+    @property
+    def megabytes(self) -> float:
+        """All files together, 1 MB = 1e6 bytes."""
+        return sum(file.bytes for file in self.files) / 1e6
+
+
+class Parent(View):
+    """A model that another one came from, and how."""
+
+    model: str
+    name: str
+    kind: str
+    detail: dict[str, Scalar]
+
+
+class GateResult(View):
+    """What a tier's gate decided."""
+
+    passed: bool
+    verdicts: tuple[Verdict, ...]
+
+
+class Member(Measured):
+    """One model of the family, as it is now."""
+
+    tier: str
+    model: str
+    name: str
+    parameters: int
+    architecture: str
+    parents: tuple[Parent, ...] = Field(
+        description="What the model, and the start that it was trained from, came from."
+    )
+    files: tuple[Shipped, ...]
+    gate: GateResult | None = Field(description="Null until the gate has judged this very model.")
+
+    def file(self, precision: str) -> Shipped | None:
+        """What is shipped in this precision."""
+        return next((file for file in self.files if file.precision == precision), None)
+
+
+class FlagshipMember(Member):
+    """The model that the family descends from. Its file is the checkpoint itself."""
+
+    title: str = Field(description="How its makers call it.")
+    licence: str
+
+
+class Status(View):
+    """A family as it is now; tiers from the largest to the smallest."""
+
+    family: str
+    store: str
+    flagship: FlagshipMember | None
+    tiers: tuple[Member, ...]
+
+    @property
+    def members(self) -> tuple[Member, ...]:
+        """The flagship, then the tiers."""
+        return (self.flagship, *self.tiers) if self.flagship else self.tiers
+
+
+class LineageEdge(View):
+    """How one model came from another."""
+
+    child: str
+    child_name: str
+    parent: str
+    parent_name: str
+    kind: str
+    detail: dict[str, Scalar]
+
+
+class ModelRef(View):
+    """Which model a name means."""
+
+    model: str
+    key: str
+    name: str
+    folder: str
+
+
+class ModelCard(Measured):
+    """Everything that is known about one model."""
+
+    model: str
+    key: str
+    name: str
+    names: tuple[str, ...] = Field(description="Every place where a family has it now.")
+    precision: str
+    parameters: int
+    architecture: str
+    shape: dict[str, int]
+    digest: str = Field(description="SHA-256 over the names and digests of its files.")
+    folder: str
+    files: tuple[ModelFile, ...]
+    parents: tuple[LineageEdge, ...]
+    children: tuple[LineageEdge, ...]
+    recipe: dict[str, Any] = Field(description="Stage, version, settings and inputs: its key.")
+    facts: dict[str, Scalar] = Field(description="What its stage counted.")
+    created: str = Field(description="When its making began; UTC, ISO 8601.")
+    seconds: float
+    seed: int | None
+    environment: dict[str, Scalar]
+    prefect_run_id: str | None
