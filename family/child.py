@@ -1,7 +1,8 @@
 """The process in which a heavy stage runs: `python -m family.child JOB`.
 
 Its memory is gone when it ends, a kill of it does not take the builder along, and it ends when
-the builder does: its standard input is a pipe that the builder holds open.
+the builder does: its standard input is a pipe that the builder holds open. What it has to say
+goes through another pipe, which works on a full disk too.
 """
 
 import importlib
@@ -38,7 +39,7 @@ class Job(BaseModel):
     settings: str
     inputs: dict[str, Path]
     out: Path
-    progress_fd: int
+    said_fd: int
 
 
 class Report(BaseModel):
@@ -48,6 +49,13 @@ class Report(BaseModel):
     error: str | None = None
     exit_code: int = 1
     expected: bool = False
+
+
+class Said(BaseModel):
+    """One line from the child: how far it is, or in the end how it went."""
+
+    progress: Progress | None = None
+    report: Report | None = None
 
 
 def load(reference: str) -> object:
@@ -70,12 +78,12 @@ def _end_with_parent() -> None:
 def main(path: Path) -> int:
     threading.Thread(target=_end_with_parent, daemon=True).start()
     job = Job.model_validate_json(path.read_bytes())
-    pipe = os.fdopen(job.progress_fd, "w", buffering=1)
+    pipe = os.fdopen(job.said_fd, "w", buffering=1)
 
-    def send(progress: Progress) -> None:
-        pipe.write(progress.model_dump_json() + "\n")
+    def say(said: Said) -> None:
+        pipe.write(said.model_dump_json() + "\n")
 
-    listen(send)
+    listen(lambda progress: say(Said(progress=progress)))
     settings_type = cast(type[Settings], load(job.settings_type))
     settings = settings_type.model_validate_json(job.settings, by_name=True)
     report = Report()
@@ -86,7 +94,7 @@ def main(path: Path) -> int:
     except Exception as error:
         traceback.print_exc()
         report.error = f"{type(error).__name__}: {error}"
-    path.with_suffix(".report").write_text(report.model_dump_json())
+    say(Said(report=report))
     return 0 if report.outcome else 1
 
 

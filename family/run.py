@@ -21,9 +21,9 @@ from family import child
 from family.errors import DescentError, StageError
 from family.lineage.record import record
 from family.plan import Step
-from family.progress import Listener, Progress
+from family.progress import Listener
 from family.stage import Outcome, Scalar, Stage
-from family.store import Manifest, Origin, Store
+from family.store import Manifest, Origin, Store, disk_faults
 
 PACKAGES = ("descent-family", "torch", "transformers", "onnxruntime", "onnxruntime-genai")
 
@@ -73,12 +73,13 @@ def make(
 
     folders = {name: store.folder(key) for name, key in recipe.inputs.items()}
     inputs = {name: folder for name, folder in folders.items() if folder.is_dir()}  # no leaves
-    scratch = store.scratch(recipe.key, keep=stage.resumes)
     started, clock = datetime.now(UTC), time.monotonic()
-    if stage.heavy:
-        outcome = _in_child(step, stage, inputs, scratch, store, on_progress)
-    else:
-        outcome = child.call(stage.function, inputs, recipe.settings, scratch)
+    with disk_faults(store.root):
+        scratch = store.scratch(recipe.key, keep=stage.resumes)
+        if stage.heavy:
+            outcome = _in_child(step, stage, inputs, scratch, store, on_progress)
+        else:
+            outcome = child.call(stage.function, inputs, recipe.settings, scratch)
 
     def origin() -> Origin:
         return Origin(
@@ -114,35 +115,32 @@ def _in_child(
         settings=recipe.settings.model_dump_json(),
         inputs=dict(inputs),
         out=scratch,
-        progress_fd=writer,
+        said_fd=writer,
     )
     path = store.root / "scratch" / f"{recipe.key}.job"
-    report_path = path.with_suffix(".report")
-    report_path.unlink(missing_ok=True)
-    path.write_text(job.model_dump_json())
     log = store.log(recipe.key)
-    with log.open("wb") as output, os.fdopen(reader) as pipe:
-        # A session of its own: Ctrl-C reaches the builder alone, which then ends the child.
-        process = subprocess.Popen(
-            [sys.executable, "-m", "family.child", str(path)],
-            stdin=subprocess.PIPE,
-            stdout=output,
-            stderr=subprocess.STDOUT,
-            pass_fds=(writer,),
-            env={**os.environ, **child.ALLOCATOR},
-            start_new_session=True,
-        )
-        os.close(writer)
+    with os.fdopen(reader) as pipe:
         try:
-            _relay(pipe, on_progress)
+            path.write_text(job.model_dump_json())
+            with log.open("wb") as output:
+                # A session of its own: Ctrl-C reaches the builder alone, which ends the child.
+                process = subprocess.Popen(
+                    [sys.executable, "-u", "-m", "family.child", str(path)],
+                    stdin=subprocess.PIPE,
+                    stdout=output,
+                    stderr=subprocess.STDOUT,
+                    pass_fds=(writer,),
+                    env={**os.environ, **child.ALLOCATOR},
+                    start_new_session=True,
+                )
+        finally:
+            os.close(writer)
+        try:
+            report = _heard(pipe, on_progress)
             code = process.wait()
         finally:
             _end(process)
-    report = child.Report()
-    if report_path.exists():
-        report = child.Report.model_validate_json(report_path.read_bytes())
-        report_path.unlink()
-    path.unlink()
+            path.unlink()
     if report.outcome:
         return report.outcome
     if report.expected:
@@ -152,10 +150,17 @@ def _in_child(
     raise StageError(_account(step, code, report.error, log))
 
 
-def _relay(pipe: IO[str], on_progress: Listener | None) -> None:
+def _heard(pipe: IO[str], on_progress: Listener | None) -> child.Report:
+    """Pass on what the child says until it ends; its report, or an empty one if it was ended."""
+    report = child.Report()
     for line in pipe:
-        if on_progress:
-            on_progress(Progress.model_validate_json(line))
+        if not line.endswith("\n"):  # killed while it spoke
+            break
+        said = child.Said.model_validate_json(line)
+        report = said.report or report
+        if said.progress and on_progress:
+            on_progress(said.progress)
+    return report
 
 
 def _end(process: "subprocess.Popen[bytes]") -> None:

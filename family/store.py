@@ -15,7 +15,7 @@ import os
 import shutil
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any, Self
 
@@ -218,7 +218,8 @@ class Store:
         return found
 
     def set_head(self, family: str, head: dict[str, str]) -> None:
-        _write_json(self.root / "families" / f"{family}.json", head)
+        with disk_faults(self.root):
+            _write_json(self.root / "families" / f"{family}.json", head)
 
     # ---- one builder at a time -------------------------------------------------------------
 
@@ -241,8 +242,9 @@ class Store:
                 fcntl.flock(file, fcntl.LOCK_EX)
             file.seek(0)
             file.truncate()
-            file.write(str(os.getpid()))
-            file.flush()
+            with suppress(OSError):  # a full disk: whoever waits will not know for whom
+                file.write(str(os.getpid()))
+                file.flush()
             yield
 
 
