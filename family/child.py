@@ -71,7 +71,9 @@ def call(function: str, inputs: Mapping[str, Path], settings: Settings, out: Pat
 
 
 def _end_with_parent() -> None:
-    sys.stdin.buffer.read()
+    # Not through sys.stdin: a lock held on it at exit aborts the interpreter.
+    while os.read(0, 1024):
+        pass
     os._exit(70)
 
 
