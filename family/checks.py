@@ -107,7 +107,7 @@ def _name_faults(name: str, tier: Mapping[str, Any], tiers: list[str]) -> Iterat
                 f"Move tiers.{found} above tiers.{name}.",
             )
         else:
-            yield Fault(place, f"no tier is called `{found}`; {choice(found, above)}")
+            yield Fault(place, f"no tier is called `{found}`; {choice(found, [FLAGSHIP, *tiers])}")
 
 
 def _gate_faults(name: str, tier: Mapping[str, Any]) -> Iterator[Fault]:
