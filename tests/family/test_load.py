@@ -313,7 +313,9 @@ def test_all_faults_are_told_at_once_in_the_order_of_the_file(faults: Faults) ->
         ),
     ],
 )
-def test_a_fault_says_where_what_and_the_fix(faults: Faults, old: str, new: str, expected: str) -> None:
+def test_a_fault_says_where_what_and_the_fix(
+    faults: Faults, old: str, new: str, expected: str
+) -> None:
     found = faults((old, new))
     assert [fault for fault in found if fault.startswith(expected)], found
 
@@ -350,7 +352,7 @@ def test_a_file_that_is_not_there_is_a_fault(tmp_path: Path) -> None:
 
 def test_a_folder_is_a_fault(tmp_path: Path) -> None:
     with pytest.raises(SpecError, match="it is a folder"):
-        load(tmp_path: Path)
+        load(tmp_path)
 
 
 def test_text_in_another_encoding_is_a_fault(tmp_path: Path) -> None:
