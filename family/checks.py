@@ -12,8 +12,9 @@ from typing import Any, TypeVar
 
 from pydantic import BaseModel, ValidationError
 
+from family.corpus.prompts import fault_of, split
 from family.faults import Fault, Path, choice
-from family.spec import FLAGSHIP, Bound, Corpus, Export, ModelShape, Shape, Tier
+from family.spec import FLAGSHIP, Bound, Corpus, Export, GrammarPrompts, ModelShape, Shape, Tier
 
 #: What a device cannot run about a shape: (field, found, expected, fix) for each fault.
 TargetFaults = Callable[[ModelShape], Sequence[tuple[str, str, str, str]]]
@@ -67,25 +68,16 @@ def _source_faults(source: Mapping[str, Any]) -> Iterator[Fault]:
 
 
 def _prompt_faults(prompts: Mapping[str, Any]) -> Iterator[Fault]:
-    topics, requests = _list(prompts, "topics"), _list(prompts, "requests")
-    for index, request in enumerate(requests):
+    for index, request in enumerate(_list(prompts, "requests")):
         if isinstance(request, str) and "{topic}" not in request:
             yield Fault(
                 ("prompts", "requests", index),
                 f"`{request}` has no `{{topic}}` in it, so it asks the same of every topic. "
                 "Write `{topic}` where the topic goes.",
             )
-    count, share = (
-        len(set(map(str, topics))) * len(set(map(str, requests))),
-        prompts.get("held_out"),
-    )
-    share = share if isinstance(share, (int, float)) and 0 < share < 1 else 0.15
-    if count and not 1 <= count * share <= count - 1:
-        side = "held out" if count * share < 1 else "left to train on"
-        yield Fault(
-            ("prompts", "held_out"),
-            f"{share:g} of {count} prompts leaves none {side}. Add topics, or change the share.",
-        )
+    settings = _valid(GrammarPrompts, prompts)
+    if settings and (fault := fault_of(*split(settings), settings)):
+        yield Fault(("prompts", "held_out"), fault)
 
 
 # ---- what tiers build on -------------------------------------------------------------------

@@ -6,7 +6,8 @@ from collections.abc import Callable, Iterator
 from contextlib import suppress
 from pathlib import Path
 
-from family.errors import SpecError
+from family.corpus.prompts import fault_of, split
+from family.errors import DescentError, SpecError
 from family.faults import Fault, written
 from family.plan import Leaves
 from family.spec import (
@@ -132,8 +133,14 @@ def _prompts(spec: FamilySpec, digest_of: DigestOf) -> str:
     if not path.is_file():
         kind = "is a folder, not a file" if path.is_dir() else "does not exist"
         raise _LeafError(place, f"{path} {kind}. Check the path.")
-    if not path.read_bytes().strip():
+    try:
+        train, held = split(spec.prompts)
+    except DescentError as error:
+        raise _LeafError(place, str(error)) from None
+    if not train and not held:
         raise _LeafError(place, f"{path} holds no prompt. Write one a line.")
+    if fault := fault_of(train, held, spec.prompts):
+        raise _LeafError(("prompts", "held_out"), fault)
     return digest_of(path)
 
 

@@ -14,18 +14,35 @@ def prompts(
     inputs: Mapping[str, Path], settings: GrammarPrompts | FilePrompts, out: Path
 ) -> Outcome:
     """Write train.txt and held_out.txt, one JSON string a line, without repeats."""
-    written = list(dict.fromkeys(_all(settings)))
-    held = [prompt for prompt in written if is_held_out(prompt, settings.held_out, settings.seed)]
-    train = [prompt for prompt in written if prompt not in set(held)]
-    if not train or not held:
-        empty = "training" if not train else "held-out"
-        raise DescentError(
-            f"prompts: {len(written)} prompts leave none for {empty} with held_out "
-            f"{settings.held_out}. Bring more prompts, or change held_out or seed."
-        )
+    train, held = split(settings)
+    if fault := fault_of(train, held, settings):
+        raise DescentError(f"prompts.held_out: {fault}")
     for name, rows in (("train", train), ("held_out", held)):
         (out / f"{name}.txt").write_text("".join(json.dumps(row) + "\n" for row in rows))
     return Outcome(facts={"train_prompts": len(train), "held_out_prompts": len(held)})
+
+
+def split(settings: GrammarPrompts | FilePrompts) -> tuple[list[str], list[str]]:
+    """The prompts to train on and those held out, without repeats."""
+    train: list[str] = []
+    held: list[str] = []
+    for prompt in dict.fromkeys(_all(settings)):
+        side = held if is_held_out(prompt, settings.held_out, settings.seed) else train
+        side.append(prompt)
+    return train, held
+
+
+def fault_of(
+    train: list[str], held: list[str], settings: GrammarPrompts | FilePrompts
+) -> str | None:
+    """Why a split cannot be used, if it cannot."""
+    if train and held:
+        return None
+    side = "held out" if train else "to train on"
+    return (
+        f"{settings.held_out:g} of {len(train) + len(held)} prompts, drawn with seed "
+        f"{settings.seed}, leaves none {side}. Bring more prompts, or change held_out or seed."
+    )
 
 
 def is_held_out(prompt: str, share: float, seed: int) -> bool:

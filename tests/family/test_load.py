@@ -261,8 +261,8 @@ def test_all_faults_are_told_at_once_in_the_order_of_the_file(faults: Faults) ->
             "topics: []",
             "prompts.topics: empty. Add `topics`: wh",
         ),
-        ("held_out: 0.25", "held_out: 0.01", "prompts.held_out: 0.01 of 8 prompts leaves none hel"),
-        ("held_out: 0.25", "held_out: 0.99", "prompts.held_out: 0.99 of 8 prompts leaves none lef"),
+        ("held_out: 0.25", "held_out: 0.01", "prompts.held_out: 0.01 of 8 prompts, drawn with "),
+        ("held_out: 0.25", "held_out: 0.99", "prompts.held_out: 0.99 of 8 prompts, drawn with "),
         # gates
         (
             "layers: 16}}",
