@@ -16,6 +16,11 @@ class Progress(Settings):
     unit: str
     figures: dict[str, float] = Field(default_factory=dict, description="Loss, tokens per second.")
 
+    def __str__(self) -> str:
+        """`40 of 120 blocks, loss 2.31`."""
+        named = (f"{name.replace('_', ' ')} {value:.4g}" for name, value in self.figures.items())
+        return ", ".join([f"{self.done:,.10g} of {self.total:,.10g} {self.unit}", *named])
+
 
 Listener = Callable[[Progress], None]
 _listener: ContextVar[Listener | None] = ContextVar("progress_listener", default=None)

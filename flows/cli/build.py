@@ -1,0 +1,53 @@
+"""`descent build`."""
+
+from pathlib import Path
+
+import click
+
+from flows.cli.options import config_argument, store_option
+
+
+@click.command("build")
+@config_argument
+@store_option
+@click.option("--no-wait", is_flag=True, help="Refuse while another build holds the store.")
+@click.option("--verbose", is_flag=True, help="Show Prefect's own log too.")
+def command(config: Path, store: Path, no_wait: bool, verbose: bool) -> None:
+    """Build the family that CONFIG describes.
+
+    What was built before is reused; the rest is built, verified and recorded. A tier that
+    misses a bound of its gate is reported (exit code 3) and holds back the tiers that build on
+    it. Ctrl-C stops cleanly: the same command goes on from there.
+
+    The build is a Prefect flow. Its runs are on the server that PREFECT_API_URL names, else in
+    the local database, where `prefect server start` shows them.
+
+    \b
+    Example:
+      descent build configs/quickstart.yaml
+      descent build configs/quickstart.yaml --store /mnt/large/store --no-wait
+    """
+    from export.targets import faults
+    from family.errors import GateError
+    from family.load import load
+    from family.store import Store
+    from flows.cli.terminal import terminal
+    from flows.server import prefect_api
+    from flows.watch import watcher
+
+    spec = load(config, faults)
+    opened, missed = Store(store), None
+    with prefect_api(verbose=verbose):
+        from flows.build import build
+
+        with terminal() as follow:
+            watcher.set(follow)
+            try:
+                build(spec, store=opened.root, wait=not no_wait)
+            except GateError as error:
+                missed = error
+            except KeyboardInterrupt:
+                follow.warned("stopped. What was sealed is kept; the same command goes on.")
+                raise
+    if missed:
+        raise missed

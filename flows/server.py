@@ -1,0 +1,144 @@
+"""Where Prefect keeps the runs: on the server that is asked for, or in the database at hand.
+
+Without a server Prefect would start one by itself. It is the same application here, started so
+that Ctrl-C does not reach it (it must still take down how the runs ended), that it ends with
+the builder even if that is killed, and that the builder need not import it: 2 s less.
+
+`python -m flows.server FD` is that process: it serves the socket FD until its standard input
+ends.
+"""
+
+import os
+import socket
+import subprocess
+import sys
+import tempfile
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import IO
+
+from family.errors import DescentError
+
+#: Nothing is told to anybody, and the terminal is the command's, not Prefect's.
+QUIET = {
+    "DO_NOT_TRACK": "1",
+    "PREFECT_SERVER_ANALYTICS_ENABLED": "false",
+    "PREFECT_LOGGING_HANDLERS_CONSOLE_LEVEL": "CRITICAL",
+}
+
+
+class ServerError(DescentError):
+    """Prefect's server cannot be used."""
+
+
+@contextmanager
+def prefect_api(*, verbose: bool = False) -> Iterator[None]:
+    """Have a Prefect server for the runs started inside; import no flow before.
+
+    That of PREFECT_API_URL or of Prefect's profile if there is one, else one of our own on the
+    local database. `verbose` lets Prefect write to the terminal.
+    """
+    for name, value in QUIET.items():
+        if not (verbose and name.startswith("PREFECT_LOGGING")):
+            os.environ.setdefault(name, value)
+    from prefect.settings import PREFECT_API_URL
+
+    if url := PREFECT_API_URL.value():
+        _check(url)
+        yield
+    else:
+        with _local():
+            yield
+
+
+def _check(url: str) -> None:
+    from prefect.client.orchestration import get_client
+
+    with get_client(sync_client=True) as client:
+        if fault := client.api_healthcheck():
+            raise ServerError(
+                f"{url}: Prefect's server does not answer ({fault}). Start it (`prefect server "
+                f"start`), or unset PREFECT_API_URL to keep the runs in the local database."
+            )
+
+
+@contextmanager
+def _local() -> Iterator[None]:
+    """Serve the local database on a port of this machine alone."""
+    from prefect.context import refresh_global_settings_context
+    from prefect.settings import PREFECT_FLOWS_HEARTBEAT_FREQUENCY, temporary_settings
+
+    with socket.create_server(("127.0.0.1", 0)) as listener, tempfile.TemporaryFile() as log:
+        port = listener.getsockname()[1]
+        process = subprocess.Popen(
+            [sys.executable, "-m", "flows.server", str(listener.fileno())],
+            stdin=subprocess.PIPE,
+            stdout=log,
+            stderr=log,
+            pass_fds=(listener.fileno(),),
+            start_new_session=True,
+        )
+        # In the environment, since Prefect's own threads do not see temporary settings.
+        os.environ["PREFECT_API_URL"] = url = f"http://127.0.0.1:{port}/api"
+        refresh_global_settings_context()
+        try:
+            _wait(url, process, log)
+            # Heartbeats tell a lasting server that a run is dead; each flow waits 1 s for them.
+            with temporary_settings({PREFECT_FLOWS_HEARTBEAT_FREQUENCY: None}):
+                try:
+                    yield
+                finally:
+                    _drain()
+        finally:
+            del os.environ["PREFECT_API_URL"]
+            assert process.stdin
+            process.stdin.close()
+            process.wait()
+
+
+def _wait(url: str, process: "subprocess.Popen[bytes]", log: IO[bytes]) -> None:
+    """Wait until the server answers; a connection made before waits in the socket's queue."""
+    import httpx
+
+    try:
+        httpx.get(f"{url}/health", timeout=60).raise_for_status()
+    except httpx.HTTPError as error:
+        process.kill()
+        log.seek(0)
+        lines = log.read().decode(errors="replace").strip().splitlines()
+        raise ServerError(
+            f"Prefect's local server did not start: {lines[-1] if lines else error}. "
+            f"`prefect server start` tells more."
+        ) from error
+
+
+def _drain() -> None:
+    """Hand over what Prefect still holds back: task runs reach the server as events."""
+    from prefect.events.worker import EventsWorker
+    from prefect.logging.handlers import APILogWorker
+
+    APILogWorker.drain_all()
+    EventsWorker.drain_all()
+
+
+def serve(listener: socket.socket) -> None:
+    """Run Prefect's API until standard input ends; the interface and the services stay off."""
+    import uvicorn
+    from prefect.server.api.server import create_app
+
+    config = uvicorn.Config(
+        create_app(ephemeral=True, final=True), log_level="error", timeout_graceful_shutdown=10
+    )
+    server = uvicorn.Server(config)
+
+    def end_with_builder() -> None:
+        sys.stdin.buffer.read()
+        server.should_exit = True
+
+    threading.Thread(target=end_with_builder, daemon=True).start()
+    server.run(sockets=[listener])
+
+
+if __name__ == "__main__":
+    serve(socket.socket(fileno=int(sys.argv[1])))

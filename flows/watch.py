@@ -1,0 +1,27 @@
+"""Who follows a build besides Prefect: the terminal, or a test."""
+
+from contextvars import ContextVar
+
+from family.plan import Step
+from family.progress import Progress
+from family.run import Made
+
+
+class Watcher:
+    """Hears what a build does; this one keeps silent."""
+
+    def begins(self, step: Step) -> None:
+        """A step is looked at, and built unless it can be reused."""
+
+    def progressed(self, step: Step, progress: Progress) -> None:
+        """A step says how far it is."""
+
+    def ended(self, step: Step, made: Made) -> None:
+        """A step's artifact is there."""
+
+    def warned(self, message: str) -> None:
+        """Something that the build goes on after."""
+
+
+#: The watcher of the builds that this process runs.
+watcher: ContextVar[Watcher] = ContextVar("watcher", default=Watcher())  # noqa: B039

@@ -1,0 +1,118 @@
+"""A family of toys: the real flow, specs, gate, store and lineage, with stages that take no time.
+
+Each toy writes one small file that follows from its inputs and settings.
+"""
+
+import time
+from collections.abc import Mapping
+from dataclasses import replace
+from pathlib import Path
+
+from family.progress import report
+from family.spec import Distill, Export, ModelShape
+from family.stage import Edge, EdgeKind, Metric, ModelFacts, Outcome, Settings, digest_json, keyed
+from family.store import sha256
+from flows.stages import STAGES as REAL
+
+#: `distill.tokens` of a student whose training reports and takes for ever.
+ENDLESS = 666
+PROTOCOL = "0" * 64
+SHAPE = ModelShape(
+    layers=2, hidden=64, intermediate=128, heads=4, kv_heads=2, head_dim=16, vocabulary=300
+)
+
+
+def toy(inputs: Mapping[str, Path], settings: Settings, out: Path) -> Outcome:
+    _write(inputs, settings, out / "toy.txt")
+    return Outcome(facts={"tokens": 70, "train_prompts": 7, "held_out_prompts": 3})
+
+
+def model(inputs: Mapping[str, Path], settings: Settings, out: Path) -> Outcome:
+    if isinstance(settings, Distill) and settings.tokens == ENDLESS:
+        _linger(out)
+    report(1, 2, "steps", loss=0.5)
+    report(2, 2, "steps", loss=0.25)
+    _write(inputs, settings, out / "model.safetensors")
+    kinds: dict[str, EdgeKind] = {
+        "parent": "pruned_from",
+        "student": "initialised_from",
+        "teacher": "distilled_from",
+        "generator": "data_generated_by",
+    }
+    return Outcome(
+        model=_facts("fp32"),
+        edges=tuple(
+            Edge(kind=kind, parent=name, detail={"tokens": 7})
+            for name, kind in kinds.items()
+            if name in inputs
+        ),
+    )
+
+
+def evaluate(inputs: Mapping[str, Path], settings: Settings, out: Path) -> Outcome:
+    _write(inputs, settings, out / "toy.txt")
+    values = {"bits_per_byte": 0.6, "kl": 0.31, "agreement": 0.7, "retention": 0.9}
+    ours = tuple(_metric("model", name, value) for name, value in values.items())
+    return Outcome(metrics=(*ours, _metric("reference", "bits_per_byte", 0.54)))
+
+
+def export(inputs: Mapping[str, Path], settings: Export, out: Path) -> Outcome:
+    _write(inputs, settings, out / "model.onnx")
+    kind: EdgeKind = "exported_from" if settings.precision == "fp32" else "quantized_from"
+    return Outcome(model=_facts(settings.precision), edges=(Edge(kind=kind, parent="model"),))
+
+
+def verify(inputs: Mapping[str, Path], settings: Settings, out: Path) -> Outcome:
+    _write(inputs, settings, out / "toy.txt")
+    values = {"bits_per_byte": 0.61, "megabytes": 3.0, "decode_tokens_per_second": 250.0}
+    return Outcome(
+        metrics=tuple(
+            _metric(precision, name, value)
+            for precision in ("fp32", "int8", "int4")
+            if precision in inputs
+            for name, value in values.items()
+        )
+    )
+
+
+TOYS = {"flagship": model, "start": model, "distill": model}
+TOYS |= {"evaluate": evaluate, "export": export, "verify": verify}
+STAGES = {
+    name: replace(stage, function=f"tests.flows.table:{TOYS.get(name, toy).__name__}")
+    if name != "gate"
+    else stage
+    for name, stage in REAL.items()
+}
+#: Only what may linger needs a process of its own.
+STAGES = {name: replace(stage, heavy=name == "distill") for name, stage in STAGES.items()}
+
+
+def _write(inputs: Mapping[str, Path], settings: Settings, path: Path) -> None:
+    before = {
+        name: sorted(sha256(file) for file in folder.iterdir() if file.name == path.name)
+        for name, folder in inputs.items()
+    }
+    path.write_text(digest_json({"inputs": before, "settings": keyed(settings)}))
+
+
+def _facts(precision: str) -> ModelFacts:
+    return ModelFacts(
+        parameters=SHAPE.parameters,
+        architecture="llama",
+        precision=precision,
+        shape=SHAPE.model_dump(),
+    )
+
+
+def _metric(about: str, name: str, value: float) -> Metric:
+    return Metric(
+        about=about, name=name, value=value, n=40, low=value - 0.05, high=value + 0.05,
+        unit="conversations", protocol=PROTOCOL,
+    )  # fmt: skip
+
+
+def _linger(out: Path) -> None:
+    (out / "half.txt").write_text("half")
+    for second in range(600):
+        report(second, 600, "seconds")
+        time.sleep(0.1)
