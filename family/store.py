@@ -110,18 +110,29 @@ class Store:
     def __init__(self, root: Path) -> None:
         self.root = root.absolute()
         mark = self.root / "store.json"
+        if self.root.exists() and not self.root.is_dir():
+            raise StoreError(f"{self.root}: a store is a folder, and this is a file.")
+        if mark.exists():
+            self._check(mark)
+            return
         with disk_faults(self.root.parent if self.root.parent.exists() else Path.cwd()):
-            if mark.exists():
-                found = json.loads(mark.read_text()).get("format")
-                if found != FORMAT:
-                    raise StoreError(
-                        f"{self.root}: the store has format {found}, and this descent knows "
-                        f"{FORMAT}. Upgrade descent-family, or use another --store."
-                    )
-            else:
-                for name in ("artifacts", "scratch", "families", "downloads", "logs"):
-                    (self.root / name).mkdir(parents=True, exist_ok=True)
-                _write_json(mark, {"format": FORMAT})
+            for name in ("artifacts", "scratch", "families", "downloads", "logs"):
+                (self.root / name).mkdir(parents=True, exist_ok=True)
+            _write_json(mark, {"format": FORMAT})
+
+    def _check(self, mark: Path) -> None:
+        try:
+            found = json.loads(mark.read_text())["format"]
+        except (ValueError, TypeError, KeyError):
+            raise StoreError(
+                f"{mark} cannot be read, so nobody knows what this folder is. If it is a store, "
+                f'write {{"format": {FORMAT}}} into it; if not, use another --store.'
+            ) from None
+        if found != FORMAT:
+            raise StoreError(
+                f"{self.root}: the store has format {found}, and this descent knows {FORMAT}. "
+                f"Upgrade descent-family, or use another --store."
+            )
 
     @classmethod
     def existing(cls, root: Path) -> Self:
