@@ -60,9 +60,9 @@ def export(inputs: Mapping[str, Path], settings: Export, out: Path) -> Outcome:
     return Outcome(
         model=ModelFacts(
             parameters=_parameters(model),
-            architecture=config["architectures"][0],
+            architecture=config["model_type"],
             precision=settings.precision,
-            shape=shape.model_dump(),
+            shape={name: int(value) for name, value in shape},
         ),
         edges=(edge,),
     )

@@ -18,7 +18,7 @@ class Fault(NamedTuple):
 
     field: str
     """The field of `ModelShape`."""
-    found: int
+    found: str
     expected: str
     """Completes "`found` is not ..."."""
     fix: str
@@ -37,16 +37,11 @@ def _faults(shape: ModelShape) -> Iterator[Fault]:
     for field, (multiple, need) in MULTIPLES.items():
         found = getattr(shape, field)
         if found % multiple:
-            yield Fault(
-                field, found, f"a multiple of {multiple}, which {need}", _nearest(found, multiple)
-            )
+            expected = f"a multiple of {multiple}, which {need}"
+            yield Fault(field, str(found), expected, _nearest(found, multiple))
     if shape.heads % shape.kv_heads:
-        yield Fault(
-            "heads",
-            shape.heads,
-            f"a multiple of kv_heads, which is {shape.kv_heads}",
-            _nearest(shape.heads, shape.kv_heads),
-        )
+        expected = f"a multiple of kv_heads, which is {shape.kv_heads}"
+        yield Fault("heads", str(shape.heads), expected, _nearest(shape.heads, shape.kv_heads))
 
 
 def _nearest(found: int, multiple: int) -> str:
