@@ -6,12 +6,16 @@ from pathlib import Path
 from sqlalchemy import Connection, select
 
 from family.lineage.names import ID, Names
-from family.lineage.read import edges_of, figures_of, shipped
+from family.lineage.read import figures_of, files_of, parents_of
 from family.lineage.record import model_name
 from family.lineage.tables import builds, heads, models, verdicts
 from family.lineage.views import FlagshipMember, GateResult, Member, Parent, Shipped, Status
-from family.spec import FLAGSHIP
 from family.stage import Verdict
+
+FLAGSHIP = "flagship"
+
+#: How the files that hold weights end; the largest of them stands for a model on disk.
+WEIGHTS = (".safetensors", ".onnx", ".data", "_data", ".gguf")
 
 
 def status(connection: Connection, family: str, store: Path) -> Status:
@@ -102,15 +106,29 @@ class _Family:
         )
 
     def _shipped(self, tier: str, step: str, scores: Collection[str]) -> Shipped:
-        name, key = model_name(self.family, tier, step), self.heads[tier][step]
-        return shipped(self.connection, key, self.store, name, scores)
+        key = self.heads[tier][step]
+        files = files_of(self.connection, key, self.store)
+        weights = max(files, key=lambda file: (file.path.endswith(WEIGHTS), file.bytes, file.path))
+        precision = select(models.c.precision).where(models.c.key == key)
+        return Shipped(
+            precision=self.connection.scalars(precision).one(),
+            model=key[:ID],
+            name=model_name(self.family, tier, step),
+            path=weights.path,
+            bytes=weights.bytes,
+            sha256=weights.sha256,
+            folder=str(self.store / "artifacts" / key),
+            beside=tuple(file for file in files if file is not weights),
+            metrics=tuple(figures_of(self.connection, key, scores)),
+            parents=tuple(parents_of(self.connection, self.names, key)),
+        )
 
     def _parents(self, key: str) -> tuple[Parent, ...]:
         starts = [value for name, value in self.inputs[key].items() if name == "student"]
         return tuple(
-            Parent(model=edge.parent, name=edge.parent_name, kind=edge.kind, detail=edge.detail)
+            parent
             for child in (*starts, key)
-            for edge in edges_of(self.connection, self.names, child, "up", deep=False)
+            for parent in parents_of(self.connection, self.names, child)
         )
 
     def _gate(self, key: str) -> GateResult:

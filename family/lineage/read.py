@@ -2,17 +2,14 @@
 
 from collections import deque
 from collections.abc import Collection, Iterator
-from pathlib import Path, PurePosixPath
+from pathlib import Path
 from typing import Literal
 
 from sqlalchemy import Connection, RowMapping, literal, select
 
 from family.lineage.names import ID, Names
-from family.lineage.tables import builds, edges, files, heads, metrics, models
-from family.lineage.views import Figure, LineageEdge, ModelFile, Shipped
-
-#: How the files that hold weights end; the largest of them stands for a model on disk.
-WEIGHTS = (".safetensors", ".onnx", ".data", "_data", ".gguf")
+from family.lineage.tables import builds, edges, files, heads, metrics
+from family.lineage.views import Figure, LineageEdge, ModelFile, Parent
 
 
 def files_of(connection: Connection, key: str, store: Path) -> list[ModelFile]:
@@ -21,23 +18,6 @@ def files_of(connection: Connection, key: str, store: Path) -> list[ModelFile]:
     return [
         ModelFile(path=str(store / row.path), bytes=row.bytes, sha256=row.sha256) for row in rows
     ]
-
-
-def shipped(
-    connection: Connection, key: str, store: Path, name: str, by: Collection[str]
-) -> Shipped:
-    """What a model consists of, with the figures that the artifacts `by` measured about it."""
-    found = files_of(connection, key, store)
-    weights = max(found, key=lambda file: (file.path.endswith(WEIGHTS), file.bytes, file.path))
-    return Shipped(
-        precision=connection.scalars(select(models.c.precision).where(models.c.key == key)).one(),
-        model=key[:ID],
-        name=name,
-        **weights.model_dump(),
-        folder=str(PurePosixPath(weights.path).parent),
-        beside=tuple(file for file in found if file is not weights),
-        metrics=tuple(figures_of(connection, key, by)),
-    )
 
 
 def figures_of(
@@ -100,6 +80,12 @@ def edges_of(
             )
             if deep:
                 waiting.append(row[far])
+
+
+def parents_of(connection: Connection, names: Names, key: str) -> Iterator[Parent]:
+    """What a model came from, in the order in which its stage told it."""
+    for edge in edges_of(connection, names, key, "up", deep=False):
+        yield Parent(model=edge.parent, name=edge.parent_name, kind=edge.kind, detail=edge.detail)
 
 
 def _line(connection: Connection, key: str, near: str, far: str) -> list[RowMapping]:

@@ -45,6 +45,15 @@ class ModelFile(View):
     sha256: str
 
 
+class Parent(View):
+    """A model that another one came from, and how."""
+
+    model: str
+    name: str
+    kind: str
+    detail: dict[str, Scalar]
+
+
 class Shipped(Measured):
     """What one precision of a member consists of: the weights, and the files beside them."""
 
@@ -56,6 +65,7 @@ class Shipped(Measured):
     sha256: str = Field(description="Of the weights.")
     folder: str = Field(description="What a runtime opens.")
     beside: tuple[ModelFile, ...] = Field(description="The other files of the folder.")
+    parents: tuple[Parent, ...] = Field(description="What it was exported from, and how.")
 
     @property
     def files(self) -> tuple[ModelFile, ...]:
@@ -67,15 +77,6 @@ class Shipped(Measured):
     def megabytes(self) -> float:
         """All files together, 1 MB = 1e6 bytes."""
         return sum(file.bytes for file in self.files) / 1e6
-
-
-class Parent(View):
-    """A model that another one came from, and how."""
-
-    model: str
-    name: str
-    kind: str
-    detail: dict[str, Scalar]
 
 
 class GateResult(View):

@@ -98,7 +98,7 @@ def metric(
         about=about,
         name=name,
         value=value,
-        n=1000,
+        n=5 if unit == "timings" else 1000,
         low=value - spread if spread else None,
         high=value + spread if spread else None,
         unit=unit,
@@ -144,7 +144,7 @@ def add_tier(
         "start",
         Outcome(
             model=facts(parameters),
-            edges=(Edge(kind="pruned_from", parent="parent", detail={"layers": 2}),),
+            edges=(Edge(kind="pruned_from", parent="parent", detail={"layers": "0,1"}),),
         ),
         {"model.safetensors": weights(parameters * 4e-6, f"{tier}{turn} start")},
         turn=f"{parameters}{turn}",
@@ -179,7 +179,7 @@ def add_tier(
                 metric("model", "bits_per_byte", 1 - agreement / 2, "bytes", 0.01, how),
                 metric("model", "kl", 1 - agreement, "tokens", 0.02, how),
                 metric("model", "agreement", agreement, "tokens", 0.01, how),
-                metric("model", "retention", agreement + 0.1, "tokens", 0.01, how),
+                metric("model", "retention", 0.5 / (1 - agreement / 2), "bits", 0.01, how),
                 metric("reference", "bits_per_byte", 0.5, "bytes", 0.01, how),
             )
         ),
@@ -224,8 +224,8 @@ def add_tier(
                 )
                 for figure in (
                     metric(precision, "bits_per_byte", 1 - agreement / 2 + loss, "bytes", 0.01),
-                    metric(precision, "agreement", agreement - loss, "tokens", 0.01),
-                    metric(precision, "kl", 1 - agreement + loss, "tokens", 0.02),
+                    metric(precision, "agreement", 1 - loss, "tokens", 0.01, tier),
+                    metric(precision, "kl", 2 * loss, "tokens", 0.02, tier),
                     metric(
                         precision,
                         "decode_tokens_per_second",
@@ -244,8 +244,8 @@ def add_tier(
         "gate",
         Outcome(
             verdicts=(
-                Verdict(bound="agreement ≥ 0.6", limit=0.6, value=agreement, passed=passes),
-                Verdict(bound="int4 megabytes ≤ 60", limit=60, value=40.0, passed=True),
+                Verdict(bound="agreement at least", limit=0.6, value=agreement, passed=passes),
+                Verdict(bound="int4 megabytes at most", limit=60, value=40.0, passed=True),
             )
         ),
         evaluate=f"{tier}/evaluate",

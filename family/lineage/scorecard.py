@@ -1,0 +1,126 @@
+"""The scorecard: what each member weighs, how good it is, and how fast."""
+
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from typing import TYPE_CHECKING
+
+from pydantic import Field
+
+from family.lineage.views import Figure, Measured, Member, Status, View
+from family.lineage.words import NONE, markdown_table, megabytes, millions, rate
+
+if TYPE_CHECKING:
+    from rich.table import Table
+
+APART = "†"
+SPEED = "decode_tokens_per_second"
+QUALITY = {
+    "bits_per_byte": "bits per byte",
+    "agreement": "agreement",
+    "retention": "retention",
+    "kl": "KL",
+}
+MEANING = {
+    "bits_per_byte": "Bits per byte of held-out answers ({n}), with the 95 % interval; lower is "
+    "better.",
+    "agreement": "Agreement: how often the likeliest next token is the flagship's ({n}).",
+    "retention": "Retention: the flagship's bits per byte over the model's.",
+    "kl": "KL to the flagship, in nats per token ({n}).",
+    SPEED: "Tokens/s: decoding, the median of {n}.",
+}
+
+
+class Scorecard(View):
+    """A table in words, the flagship first. No claim is in it that was not measured."""
+
+    title: str
+    columns: tuple[str, ...]
+    rows: tuple[tuple[str, ...], ...]
+    remarks: tuple[str, ...] = Field(description="What must be known to read it.")
+
+    def records(self) -> list[dict[str, str]]:
+        """The rows by column."""
+        return [dict(zip(self.columns, row, strict=True)) for row in self.rows]
+
+    def markdown(self) -> str:
+        """The table and its remarks as Markdown."""
+        return f"{markdown_table(self.columns, self.rows)}\n\n{' '.join(self.remarks)}\n"
+
+    def table(self) -> "Table":
+        """The table for a terminal: a column per model, so that a narrow one has room."""
+        from rich.box import SIMPLE_HEAD
+        from rich.table import Table
+
+        table = Table(
+            self.columns[0],
+            title=self.title,
+            caption="\n".join(self.remarks),
+            box=SIMPLE_HEAD,
+            title_justify="left",
+            caption_justify="left",
+        )
+        for row in self.rows:
+            table.add_column(row[0], justify="right")
+        for place, title in enumerate(self.columns[1:], start=1):
+            table.add_row(title, *(row[place] for row in self.rows))
+        return table
+
+
+def scorecard(status: Status) -> Scorecard:
+    """Sizes, quality and speed of every member.
+
+    Figures that stand in one column share a protocol; one that does not is marked.
+    """
+    members = status.members
+    columns: dict[str, Sequence[str]] = {
+        "model": [member.tier for member in members],
+        "parameters": [millions(member.parameters) for member in members],
+    }
+    precisions = list(dict.fromkeys(file.precision for one in members for file in one.files))
+    for precision in precisions:
+        files = [member.file(precision) for member in members]
+        columns[f"{precision} MB"] = [megabytes(one.megabytes) if one else NONE for one in files]
+    for name, title in QUALITY.items():
+        figures = [member.figure(name) for member in members]
+        columns[title] = _column(figures, _with_interval if name == "bits_per_byte" else _quality)
+    for precision in precisions:
+        files = [member.file(precision) for member in members]
+        speeds = [one.figure(SPEED) if one else None for one in files]
+        columns[f"{precision} tokens/s"] = _column(speeds, lambda figure: rate(figure.value))
+    columns = {title: cells for title, cells in columns.items() if set(cells) != {NONE}}
+    return Scorecard(
+        title=status.family,
+        columns=tuple(columns),
+        rows=tuple(zip(*columns.values(), strict=True)),
+        remarks=tuple(_remarks(members, columns)),
+    )
+
+
+def _column(figures: Sequence[Figure | None], cell: Callable[[Figure], str]) -> Sequence[str]:
+    """One cell per figure; those of another protocol than the first one's are marked."""
+    protocol = next((figure.protocol for figure in figures if figure), None)
+    return [
+        NONE if not figure else cell(figure) + (APART if figure.protocol != protocol else "")
+        for figure in figures
+    ]
+
+
+def _quality(figure: Figure) -> str:
+    return f"{figure.value:.3f}"
+
+
+def _with_interval(figure: Figure) -> str:
+    if figure.interval is None:
+        return _quality(figure)
+    low, high = figure.interval
+    return f"{figure.value:.3f} ({low:.3f} to {high:.3f})"
+
+
+def _remarks(members: Sequence[Member], columns: Mapping[str, Sequence[str]]) -> Iterator[str]:
+    for name, meaning in MEANING.items():
+        measured: Iterable[Measured] = members
+        if name == SPEED:
+            measured = [file for member in members for file in member.files]
+        if found := next(filter(None, (one.figure(name) for one in measured)), None):
+            yield meaning.format(n=f"{found.n:,} {found.unit}")
+    if any(cell.endswith(APART) for cells in columns.values() for cell in cells):
+        yield f"{APART} measured under another protocol; not to be compared with its column."
