@@ -23,6 +23,7 @@ from sqlalchemy import (
     make_url,
     text,
 )
+from sqlalchemy.exc import DatabaseError
 
 from family.errors import StoreError
 from family.store import Store
@@ -56,8 +57,14 @@ def writing(store: Store) -> Iterator[Connection]:
 
 def _ready(address: URL) -> Engine:
     engine = _engine(address)
-    with engine.connect() as connection:
-        found = version(connection)
+    try:
+        with engine.connect() as connection:
+            found = version(connection)
+    except DatabaseError as error:
+        raise StoreError(
+            f"{address.render_as_string()}: the lineage index cannot be opened: {error.orig}. If "
+            f"it is damaged, delete it; the next `descent status` rebuilds it from the store."
+        ) from error
     if found != HEAD:
         _migrate(engine)
     return engine

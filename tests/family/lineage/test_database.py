@@ -15,6 +15,7 @@ from sqlalchemy import inspect
 from family.errors import StoreError
 from family.lineage import database, tables
 from family.lineage.database import reading
+from family.lineage.queries import Lineage
 from family.store import Store
 from tests.family.lineage.hand_built import Family
 
@@ -45,6 +46,20 @@ def test_an_index_of_a_newer_descent_is_refused(family: Family) -> None:
         reading(family.store),
     ):
         pass
+
+
+def test_a_damaged_index_says_how_to_mend_it(family: Family) -> None:
+    before = Lineage(family.store).status("toy")
+    path = family.store.root / "lineage.db"
+    path.write_bytes(b"no database" * 1000)
+    with pytest.raises(
+        StoreError, match=r"lineage\.db: the lineage index cannot be opened: "
+    ):
+        Lineage(family.store)
+
+    path.unlink()
+
+    assert Lineage(family.store).status("toy") == before
 
 
 def test_alembic_is_imported_only_when_a_migration_is_due(store: Store) -> None:
