@@ -52,9 +52,7 @@ def test_a_damaged_index_says_how_to_mend_it(family: Family) -> None:
     before = Lineage(family.store).status("toy")
     path = family.store.root / "lineage.db"
     path.write_bytes(b"no database" * 1000)
-    with pytest.raises(
-        StoreError, match=r"lineage\.db: the lineage index cannot be opened: "
-    ):
+    with pytest.raises(StoreError, match=r"lineage\.db: the lineage index cannot be opened: "):
         Lineage(family.store)
 
     path.unlink()
