@@ -56,14 +56,15 @@ class _Fused(torch.autograd.Function):
         ctx: Any, hidden: Tensor, head: Tensor, targets: Targets, kl: float, ce: float
     ) -> Tensor:
         count = len(hidden)
-        total = torch.zeros((), dtype=torch.float32)
+        exact = torch.promote_types(head.dtype, torch.float32)
+        total = torch.zeros((), dtype=exact)
         grad_hidden = torch.empty_like(hidden)
-        grad_head = torch.zeros_like(head, dtype=torch.float32)
+        grad_head = torch.zeros_like(head, dtype=exact)
         for start in range(0, count, ROWS):
             part = slice(start, min(start + ROWS, count))
             short = ROWS - (part.stop - part.start)
             rows = pad(hidden[part], (0, 0, 0, short))
-            logits = (rows @ head.T).float()
+            logits = (rows @ head.T).to(exact)
             loss, grad = _rows(
                 logits,
                 pad(targets.next_token[part], (0, short)),
@@ -77,7 +78,7 @@ class _Fused(torch.autograd.Function):
             total += loss[:real].sum()
             grad = grad.to(head.dtype)
             grad_hidden[part] = (grad @ head)[:real]
-            grad_head += (grad.T @ rows).float()
+            grad_head += grad.T @ rows
         ctx.save_for_backward(grad_hidden, grad_head.to(head.dtype))
         return total
 

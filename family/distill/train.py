@@ -1,6 +1,7 @@
 """The one trainer: transformers' own, with a student, a signal and the loss in it."""
 
 import json
+import math
 import shutil
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -139,7 +140,7 @@ def _arguments(settings: Distill, budget: Budget, checkpoints: Path) -> Training
         remove_unused_columns=False,
         save_steps=settings.checkpoint_steps,
         save_total_limit=2,  # a kill during the rotation leaves the one before
-        logging_steps=10,
+        logging_steps=min(10, math.ceil(budget.steps / 10)),
         logging_nan_inf_filter=False,
         report_to=[],
         disable_tqdm=True,
@@ -212,15 +213,17 @@ class DistillationTrainer(Trainer):  # type: ignore[misc]
         num_items_in_batch: Tensor | int | None = None,
     ) -> Tensor:
         """Mean nats per target of the optimizer step."""
-        hidden = model.model(
-            input_ids=inputs["input_ids"], position_ids=inputs["position_ids"], use_cache=False
-        ).last_hidden_state
+        # The Trainer's autocast is bound to model.forward, which is not called here.
+        with self.accelerator.autocast():
+            hidden = model.model(
+                input_ids=inputs["input_ids"], position_ids=inputs["position_ids"], use_cache=False
+            ).last_hidden_state
         # A position predicts the token after it: mask and targets move by one, together.
         next_token = inputs["labels"][:, 1:]
         wanted = next_token != -100
         rows = hidden[:, :-1][wanted]
         head = model.get_output_embeddings().weight
-        dtype = torch.get_autocast_dtype("cpu") if torch.is_autocast_enabled("cpu") else head.dtype
+        dtype = torch.bfloat16 if self.args.bf16 else head.dtype
         loss = distillation_loss(
             rows.to(dtype),
             head.to(dtype),

