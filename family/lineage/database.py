@@ -5,10 +5,11 @@ It is brought to the current schema as it is opened. When it is there already, w
 always, that costs one look and Alembic is not imported.
 """
 
+import json
 import os
 from collections.abc import Iterator
 from contextlib import contextmanager
-from functools import lru_cache
+from functools import lru_cache, partial
 from pathlib import Path
 from sqlite3 import Connection as SQLite
 
@@ -72,8 +73,11 @@ def _ready(address: URL) -> Engine:
 
 @lru_cache(maxsize=8)
 def _engine(address: URL) -> Engine:
-    # No pool: a connection outlives neither its transaction nor the file that it opened.
-    engine = create_engine(address, poolclass=NullPool)
+    # No pool: a connection outlives neither its transaction nor the file that it opened. Keys are
+    # sorted as they are in manifests, so that a rebuilt index reads the same.
+    engine = create_engine(
+        address, poolclass=NullPool, json_serializer=partial(json.dumps, sort_keys=True)
+    )
     if engine.dialect.name == "sqlite":
         event.listen(engine, "connect", _prepare)
         event.listen(engine, "begin", _begin)

@@ -151,7 +151,12 @@ def add_tier(
         parent=parent,
         corpus="/corpus",
     )
-    training: dict[str, Scalar] = {"tokens": 200_000, "loss": "forward_kl", "final_loss": 0.84}
+    training: dict[str, Scalar] = {
+        "tokens": 200_000,
+        "loss": "forward_kl",
+        "steps": 195,
+        "final_loss": 0.84,
+    }
     family.seal(
         tier,
         "distill",

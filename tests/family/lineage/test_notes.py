@@ -34,7 +34,8 @@ def test_notes_tell_summary_scorecard_making_gates_files_and_licence(text: str) 
 def test_edges_are_told_in_words(text: str) -> None:
     assert (
         "pruned from mini (layers 0,1); distilled from flagship over 200,000 tokens with "
-        "forward_kl (final loss 0.84); taught on text that flagship wrote (samples 320)." in text
+        "forward_kl (final loss 0.84, steps 195); taught on text that flagship wrote (samples 320)."
+        in text
     )
     assert "quantized from edge." in text
 
@@ -63,6 +64,7 @@ def test_the_same_records_give_the_same_bytes(told: Family, text: str, tmp_path:
     assert notes(Lineage(told.store).status("toy")) == text
     elsewhere = Family(Store(tmp_path / "elsewhere"))
     add_family(elsewhere)
+    assert notes(Lineage(elsewhere.store).status()) == text
     reindex(elsewhere.store)
     assert notes(Lineage(elsewhere.store).status()) == text
 

@@ -267,7 +267,12 @@ def test_ancestors_are_the_edges_up_to_the_leaves(lineage: Lineage) -> None:
         ("toy/mini", "data_generated_by", "toy/flagship"),
         ("toy/mini/start", "pruned_from", "toy/flagship"),
     ]
-    assert found[2].detail == {"tokens": 200_000, "loss": "forward_kl", "final_loss": 0.84}
+    assert found[2].detail == {
+        "tokens": 200_000,
+        "loss": "forward_kl",
+        "steps": 195,
+        "final_loss": 0.84,
+    }
     assert lineage.ancestors("flagship") == ()
 
 
