@@ -407,9 +407,9 @@ def test_a_file_with_forty_tiers_is_read_in_a_moment(write: Write) -> None:
     raw = yaml.safe_load(WHOLE)
     raw["tiers"] = {f"tier-{n}": raw["tiers"]["mini"] for n in range(40)}
     path = write(text=yaml.safe_dump(raw))
-    begun = time.perf_counter()
+    begun = time.process_time()
     load(path, target_faults)
-    assert time.perf_counter() - begun < 0.5
+    assert time.process_time() - begun < 0.5
 
 
 def test_reading_a_file_loads_no_heavy_library(write: Write) -> None:

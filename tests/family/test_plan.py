@@ -174,9 +174,9 @@ def test_every_step_comes_after_what_it_needs() -> None:
 
 def test_forty_tiers_are_planned_in_a_moment(store: Store) -> None:
     spec: FamilySpec = family({f"tier-{n}": {"distill": {"tokens": n + 1}} for n in range(40)})
-    begun = time.perf_counter()
+    begun = time.process_time()
     assert len(planned(spec, store)) == 5 + 40 * 8
-    assert time.perf_counter() - begun < 0.5
+    assert time.process_time() - begun < 0.5
 
 
 def test_planning_reads_no_disk(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
