@@ -1,4 +1,5 @@
 import json
+from itertools import pairwise
 from pathlib import Path
 
 import numpy as np
@@ -26,7 +27,7 @@ def unpacked(found: blocks.Blocks) -> list[list[int]]:
     out = []
     for tokens, positions, used in zip(found.tokens, found.positions, found.used, strict=True):
         starts = [*np.flatnonzero(positions[:used] == 0), used]
-        out += [tokens[a:b].tolist() for a, b in zip(starts, starts[1:], strict=False)]
+        out += [tokens[a:b].tolist() for a, b in pairwise(starts)]
     return out
 
 
@@ -77,13 +78,12 @@ def test_a_conversation_longer_than_a_block_is_left_out_and_counted(
 def test_a_corpus_without_a_fitting_answer_is_refused(
     tiny_family: TinyFamily, tmp_path: Path
 ) -> None:
-    shortest = min(len(ids) for ids in conversations(tiny_family))
-    assert shortest > 32
+    row = {"prompt": "long", "context": "lion " * 40, "answer": "owl"}
+    for name in ("train.jsonl", "held_out.jsonl"):
+        (tmp_path / name).write_text(json.dumps(row) + "\n")
     with pytest.raises(DescentError, match=r"fits a block of 32 tokens\. Raise corpus\.block"):
         blocks.corpus(
-            {"flagship": tiny_family.flagship, "responses": tiny_family.responses},
-            Corpus(block=32),
-            tmp_path,
+            {"flagship": tiny_family.flagship, "responses": tmp_path}, Corpus(block=32), tmp_path
         )
 
 

@@ -65,5 +65,5 @@ def test_a_row_without_a_prompt_is_named(tmp_path: Path) -> None:
 
 def test_a_split_with_an_empty_side_is_refused(tmp_path: Path) -> None:
     few = GRAMMAR.model_copy(update={"topics": ("x",), "held_out": 0.001})
-    with pytest.raises(DescentError, match="leave none for held-out"):
+    with pytest.raises(DescentError, match="leaves none held out"):
         prompts({}, few, tmp_path)

@@ -54,9 +54,9 @@ def test_bits_per_byte_are_those_of_a_plain_loss(tiny_family: TinyFamily, tmp_pa
     model = load(tiny_family.distilled)
     bits = byte_count = 0.0
     for conversation in held_out(tiny_family.corpus, tiny_family.distilled):
-        labels = torch.from_numpy(conversation.ids)[None]
-        labels[:, : conversation.start] = -100
         ids = torch.from_numpy(conversation.ids)[None]
+        labels = ids.clone()
+        labels[:, : conversation.start] = -100
         with torch.inference_mode():
             loss = model(input_ids=ids, labels=labels).loss.item()
         bits += loss * (len(conversation.ids) - conversation.start) / np.log(2)
