@@ -69,21 +69,22 @@ def _local() -> Iterator[None]:
     from prefect.context import refresh_global_settings_context
     from prefect.settings import PREFECT_FLOWS_HEARTBEAT_FREQUENCY, temporary_settings
 
-    with socket.create_server(("127.0.0.1", 0)) as listener, tempfile.TemporaryFile() as log:
-        port = listener.getsockname()[1]
-        process = subprocess.Popen(
-            [sys.executable, "-m", "flows.server", str(listener.fileno())],
-            stdin=subprocess.PIPE,
-            stdout=log,
-            stderr=log,
-            pass_fds=(listener.fileno(),),
-            start_new_session=True,
-        )
+    with tempfile.TemporaryFile() as log:
+        with socket.create_server(("127.0.0.1", 0)) as listener:
+            url = f"http://127.0.0.1:{listener.getsockname()[1]}/api"
+            process = subprocess.Popen(
+                [sys.executable, "-m", "flows.server", str(listener.fileno())],
+                stdin=subprocess.PIPE,
+                stdout=log,
+                stderr=log,
+                pass_fds=(listener.fileno(),),
+                start_new_session=True,
+            )
         # In the environment, since Prefect's own threads do not see temporary settings.
-        os.environ["PREFECT_API_URL"] = url = f"http://127.0.0.1:{port}/api"
+        os.environ["PREFECT_API_URL"] = url
         refresh_global_settings_context()
         try:
-            _wait(url, process, log)
+            _wait(url, log)
             # Heartbeats tell a lasting server that a run is dead; each flow waits 1 s for them.
             with temporary_settings({PREFECT_FLOWS_HEARTBEAT_FREQUENCY: None}):
                 try:
@@ -92,19 +93,19 @@ def _local() -> Iterator[None]:
                     _drain()
         finally:
             del os.environ["PREFECT_API_URL"]
+            refresh_global_settings_context()
             assert process.stdin
             process.stdin.close()
             process.wait()
 
 
-def _wait(url: str, process: "subprocess.Popen[bytes]", log: IO[bytes]) -> None:
-    """Wait until the server answers; a connection made before waits in the socket's queue."""
+def _wait(url: str, log: IO[bytes]) -> None:
+    """Wait until the server answers: the request lies in its socket, and dies with it."""
     import httpx
 
     try:
-        httpx.get(f"{url}/health", timeout=60).raise_for_status()
+        httpx.get(f"{url}/health", timeout=300).raise_for_status()
     except httpx.HTTPError as error:
-        process.kill()
         log.seek(0)
         lines = log.read().decode(errors="replace").strip().splitlines()
         raise ServerError(

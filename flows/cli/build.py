@@ -29,8 +29,11 @@ def command(config: Path, store: Path, no_wait: bool, verbose: bool) -> None:
     """
     from export.targets import faults
     from family.errors import GateError
+    from family.lineage.queries import Lineage
+    from family.lineage.scorecard import scorecard
     from family.load import load
     from family.store import Store
+    from flows.cli.show import show
     from flows.cli.terminal import terminal
     from flows.server import prefect_api
     from flows.watch import watcher
@@ -49,5 +52,6 @@ def command(config: Path, store: Path, no_wait: bool, verbose: bool) -> None:
             except KeyboardInterrupt:
                 follow.warned("stopped. What was sealed is kept; the same command goes on.")
                 raise
+    show(scorecard(Lineage(opened).status(spec.family)).table())
     if missed:
         raise missed

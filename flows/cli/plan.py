@@ -1,5 +1,6 @@
 """`descent plan`."""
 
+from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -79,9 +80,10 @@ def _render(report: "PlanReport") -> "Table":
 def _costs(estimate: "Estimate") -> tuple[str, ...]:
     from flows.cli.show import duration, size
 
-    tokens, minutes = estimate.tokens, estimate.minutes
-    return (
-        "?" if tokens is None else f"{tokens:,}",
-        "?" if minutes is None else duration(60 * minutes),
-        *("?" if n is None else size(n) for n in (estimate.disk_bytes, estimate.peak_memory_bytes)),
+    costs: tuple[tuple[float | None, Callable[[float], str]], ...] = (
+        (estimate.tokens, "{:,}".format),
+        (estimate.minutes, lambda minutes: duration(60 * minutes)),
+        (estimate.disk_bytes, size),
+        (estimate.peak_memory_bytes, size),
     )
+    return tuple("?" if cost is None else shown(cost) if cost else "" for cost, shown in costs)
