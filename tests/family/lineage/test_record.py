@@ -37,10 +37,10 @@ def test_recording_again_changes_nothing_and_is_quick(family: Family) -> None:
     key = family.heads["nano/distill"]
     times = []
     for _ in range(20):
-        clock = time.perf_counter()
+        clock = time.process_time()
         record(family.store, family.kept[key], "toy", "nano", "distill")
-        times.append(time.perf_counter() - clock)
-    assert min(times) < 0.010  # the others may have waited for the machine
+        times.append(time.process_time() - clock)
+    assert min(times) < 0.010  # of the processor: a busy machine proves nothing
     assert contents(family.store) == before
 
 
