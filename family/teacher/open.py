@@ -20,6 +20,8 @@ from family.spec import Flagship, FolderSource, GGUFSource, HubSource, ModelShap
 from family.stage import ModelFacts, Outcome
 from family.store import sha256
 
+PRECISIONS = {torch.float32: "fp32", torch.bfloat16: "bf16", torch.float16: "fp16"}
+
 
 def flagship(inputs: Mapping[str, Path], settings: Flagship, out: Path) -> Outcome:
     """Open the flagship and leave it in `out` as a Hugging Face folder."""
@@ -43,7 +45,7 @@ def flagship(inputs: Mapping[str, Path], settings: Flagship, out: Path) -> Outco
     tokenizer.save_pretrained(out)
     report(3, 3, "steps")
     return Outcome(
-        model=facts_of(model, precision=str(model.dtype).removeprefix("torch.")),
+        model=facts_of(model, precision=PRECISIONS[model.dtype]),
         facts={"name": settings.name, "licence": settings.licence},
     )
 
