@@ -212,14 +212,14 @@ def calibrated(
 def _sealed_size(spec: FamilySpec, sealed: Manifest, manifest: FindManifest) -> Size | None:
     """How large a step was; None if the store no longer knows."""
     stage, inputs = sealed.recipe["stage"], sealed.recipe["inputs"]
-    runs = [manifest(inputs[name]) for name in RUNS.get(stage, ())]
+    runs = [manifest(inputs.get(name, "")) for name in RUNS.get(stage, ())]
     if stage == "flagship":
         runs = [sealed]
     models = [found.outcome.model for found in runs if found and found.outcome.model]
     facts = sealed.outcome.facts
     tokens = float(facts.get("tokens", facts.get("answer_tokens", 0)))
     if stage in ("evaluate", "verify"):
-        corpus = manifest(inputs["corpus"])
+        corpus = manifest(inputs.get("corpus", ""))
         tokens = float(corpus.outcome.facts["tokens"]) * _held(spec) if corpus else 0.0
     if len(models) < len(runs):
         return None
