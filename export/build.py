@@ -25,6 +25,8 @@ from family.spec import Export
 from family.stage import Edge, ModelFacts, Outcome
 
 log = logging.getLogger(__name__)
+# It tells of every node of the graph.
+logging.getLogger("onnxruntime.quantization").setLevel(logging.WARNING)
 
 #: Copied from the checkpoint where it has them; what clients other than the builder read.
 COMPANIONS = ("config.json", "generation_config.json", "chat_template.jinja", "vocabulary.npy")
