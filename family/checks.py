@@ -175,10 +175,12 @@ def _shape_faults(
             changed = [field for field in ("heads", "kv_heads") if field in asked_fields]
             for first in changed[:1]:
                 yield from _heads_fault(shapes[name], (*here, first))
+        faults = list(_size_faults(parent, shapes[parent], shapes[name]))
         if start.get("kind") == "prune":
-            for fault in _pruning_faults(parent, shapes[parent], shapes[name]):
-                if fault.path[0] in asked_fields and fault.path[0] in owners[parent]:
-                    yield Fault((*here, *fault.path), fault.text)
+            faults += _group_fault(parent, shapes[parent], shapes[name])
+        for fault in faults:
+            if fault.path[0] in asked_fields and fault.path[0] in owners[parent]:
+                yield Fault((*here, *fault.path), fault.text)
         if _exports(tier):
             for field, found, expected, fix in target_faults(shapes[name]):
                 if field != "heads" and field in owners[name]:  # heads: told above
@@ -196,16 +198,20 @@ def _heads_fault(shape: ModelShape, path: Path) -> Iterator[Fault]:
         )
 
 
-def _pruning_faults(parent: str, big: ModelShape, small: ModelShape) -> Iterator[Fault]:
-    """Why `small` cannot be cut out of `big`; paths start at the shape."""
+def _size_faults(parent: str, big: ModelShape, small: ModelShape) -> Iterator[Fault]:
+    """Where `small` is larger than `big`; paths start at the shape."""
     for field in ("layers", "hidden", "intermediate", "heads", "kv_heads"):
         least, most = getattr(small, field), getattr(big, field)
         if least > most:
             yield Fault(
                 (field,),
-                f"{least} is more than {parent} has, and pruning only cuts away. "
+                f"{least} is more than {parent} has, and a tier is never larger. "
                 f"Use at most {most}.",
             )
+
+
+def _group_fault(parent: str, big: ModelShape, small: ModelShape) -> Iterator[Fault]:
+    """Why the heads of `small` cannot be cut out of those of `big`; the path starts at the shape."""
     group, groups = big.heads // big.kv_heads, small.kv_heads
     if small.heads / groups > group and small.heads <= big.heads:
         field = "heads" if small.heads != big.heads else "kv_heads"

@@ -231,6 +231,11 @@ def test_all_faults_are_told_at_once_in_the_order_of_the_file(faults: Faults) ->
             "tiers.mini.start.shape.intermediate: 100 is not a mul",
         ),
         ("layers: 16", "layers: 31", "tiers.mini.start.shape.layers: 31 is more than flagship has"),
+        (
+            "{kind: prune, shape: {layers: 16}}",
+            "{kind: random, shape: {layers: 31}}",
+            "tiers.mini.start.shape.layers: 31 is more than flagship has, and a tier is never lar",
+        ),
         ("layers: 8", "layers: 17", "tiers.nano.start.shape.layers: 17 is more than mini has"),
         ("layers: 16", "heads: 8", "tiers.mini.start.shape.heads: 8 heads are not a multiple of 3"),
         (
