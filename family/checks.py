@@ -211,7 +211,7 @@ def _size_faults(parent: str, big: ModelShape, small: ModelShape) -> Iterator[Fa
 
 
 def _group_fault(parent: str, big: ModelShape, small: ModelShape) -> Iterator[Fault]:
-    """Why the heads of `small` cannot be cut out of those of `big`; the path starts at the shape."""
+    """Why the heads of `small` cannot be cut out of those of `big`."""
     group, groups = big.heads // big.kv_heads, small.kv_heads
     if small.heads / groups > group and small.heads <= big.heads:
         field = "heads" if small.heads != big.heads else "kv_heads"
