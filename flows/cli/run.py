@@ -19,7 +19,13 @@ from flows.cli.reading import lineage
     show_default=True,
     help="Which shipped file set to run, where MODEL is a tier.",
 )
-@click.option("--max-tokens", type=click.IntRange(1), default=128, show_default=True)
+@click.option(
+    "--max-tokens",
+    type=click.IntRange(1),
+    default=128,
+    show_default=True,
+    help="Longest answer, in tokens.",
+)
 @click.option(
     "--temperature",
     type=click.FloatRange(0),

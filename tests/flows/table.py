@@ -3,6 +3,7 @@
 Each toy writes one small file that follows from its inputs and settings.
 """
 
+import os
 import time
 from collections.abc import Mapping
 from dataclasses import replace
@@ -112,7 +113,7 @@ def _metric(about: str, name: str, value: float) -> Metric:
 
 
 def _linger(out: Path) -> None:
-    (out / "half.txt").write_text("half")
+    (out / "pid").write_text(str(os.getpid()))
     for second in range(600):
         report(second, 600, "seconds")
         time.sleep(0.1)

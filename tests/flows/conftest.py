@@ -1,0 +1,93 @@
+"""A real Prefect server, started once, and a family of toys built once."""
+
+import json
+import os
+import tempfile
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+# Before Prefect is imported: a database of the tests' own, and no server of the user's.
+os.environ["PREFECT_HOME"] = tempfile.mkdtemp(prefix="descent-tests-prefect-")
+os.environ.pop("PREFECT_API_URL", None)
+
+from family.load import load
+from family.spec import FamilySpec
+from flows import stages
+from flows.server import prefect_api
+from tests.flows import table
+
+#: nano starts from mini, and edge from the flagship.
+TOYS: dict[str, Any] = {
+    "family": "toys",
+    "flagship": {
+        "name": "Toy",
+        "licence": "Apache-2.0",
+        "source": {"kind": "hub", "repo": "toys/toy", "revision": 40 * "a"},
+    },
+    "prompts": {
+        "kind": "grammar",
+        "held_out": 0.3,
+        "topics": ["tea", "rain", "snow", "wind", "salt", "iron", "wood", "milk"],
+        "requests": ["What is {topic}?"],
+    },
+    "tiers": {
+        "mini": {"start": {"kind": "prune", "shape": {"layers": 4}}},
+        "nano": {"start": {"kind": "prune", "from": "mini", "shape": {"layers": 3}}},
+        "edge": {"start": {"kind": "prune", "shape": {"layers": 2}}},
+    },
+}
+
+FamilyFile = Callable[..., Path]
+
+
+def changed(**tiers: dict[str, Any]) -> dict[str, Any]:
+    """The family of toys with some settings of tiers changed."""
+    raw: dict[str, Any] = json.loads(json.dumps(TOYS))
+    for name, settings in tiers.items():
+        raw["tiers"][name] |= settings
+    return raw
+
+
+@pytest.fixture
+def family_file(tmp_path: Path) -> FamilyFile:
+    """Writes the family of toys, with changed tiers if asked for."""
+
+    def write(**tiers: dict[str, Any]) -> Path:
+        path = tmp_path / "toys.yaml"
+        path.write_text(json.dumps(changed(**tiers)))  # JSON is YAML
+        return path
+
+    return write
+
+
+@pytest.fixture
+def spec_of(family_file: FamilyFile) -> Callable[..., FamilySpec]:
+    return lambda **tiers: load(family_file(**tiers))
+
+
+@pytest.fixture(scope="session")
+def server() -> Iterator[str]:
+    """The address of a Prefect server that lasts for all tests."""
+    with prefect_api():
+        yield os.environ["PREFECT_API_URL"]
+
+
+@pytest.fixture(autouse=True)
+def _toys(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(stages, "STAGES", table.STAGES)
+
+
+@pytest.fixture(scope="session")
+def built(server: str, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A store in which the family of toys was built."""
+    from flows.build import build
+
+    root = tmp_path_factory.mktemp("built")
+    (root / "toys.yaml").write_text(json.dumps(TOYS))
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(stages, "STAGES", table.STAGES)
+        build(load(root / "toys.yaml"), root / "store")
+    return root / "store"

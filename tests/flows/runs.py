@@ -1,0 +1,62 @@
+"""What Prefect's server knows of the runs."""
+
+import time
+
+from prefect.client.orchestration import get_client
+from prefect.client.schemas.filters import (
+    ArtifactFilter,
+    ArtifactFilterKey,
+    FlowRunFilter,
+    FlowRunFilterId,
+    FlowRunFilterName,
+    FlowRunFilterParentFlowRunId,
+)
+from prefect.client.schemas.objects import Artifact, FlowRun, TaskRun
+from prefect.client.schemas.sorting import ArtifactSort, FlowRunSort, TaskRunSort
+
+
+def every(name: str) -> list[FlowRun]:
+    """The flow runs of this name, the newest first."""
+    named = FlowRunFilter(name=FlowRunFilterName(any_=[name]))
+    with get_client(sync_client=True) as client:
+        return client.read_flow_runs(
+            flow_run_filter=named, sort=FlowRunSort.START_TIME_DESC, limit=50
+        )
+
+
+def last(name: str) -> FlowRun:
+    """The newest flow run of this name."""
+    return every(name)[0]
+
+
+def below(run: FlowRun) -> dict[str, FlowRun]:
+    """A run's subflows, by name."""
+    parent = FlowRunFilter(parent_flow_run_id=FlowRunFilterParentFlowRunId(any_=[run.id]))
+    with get_client(sync_client=True) as client:
+        return {one.name: one for one in client.read_flow_runs(flow_run_filter=parent, limit=50)}
+
+
+def stages(run: FlowRun, count: int) -> dict[str, TaskRun]:
+    """A run's stages by name, as soon as `count` of them have ended: they arrive as events."""
+    this = FlowRunFilter(id=FlowRunFilterId(any_=[run.id]))
+    found: dict[str, TaskRun] = {}
+    for _ in range(300):
+        with get_client(sync_client=True) as client:
+            runs = client.read_task_runs(flow_run_filter=this, sort=TaskRunSort.NAME_ASC, limit=50)
+        found = {one.name: one for one in runs if " · " in one.name}
+        if sum(one.state is not None and one.state.is_final() for one in found.values()) == count:
+            return found
+        time.sleep(0.2)
+    raise AssertionError(f"of {count} stages, the server knows {sorted(found)}")
+
+
+def artifacts(key: str) -> list[Artifact]:
+    """The artifacts under `key`, the newest first."""
+    named = ArtifactFilter(key=ArtifactFilterKey(any_=[key]))
+    with get_client(sync_client=True) as client:
+        return client.read_artifacts(artifact_filter=named, sort=ArtifactSort.CREATED_DESC)
+
+
+def artifact(key: str) -> Artifact:
+    """The newest artifact under `key`."""
+    return artifacts(key)[0]

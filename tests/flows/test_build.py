@@ -1,0 +1,151 @@
+"""The family as Prefect sees it, on a real server."""
+
+import json
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from family.errors import GateError, StoreError
+from family.lineage.queries import Lineage
+from family.load import load
+from family.spec import FamilySpec
+from family.store import Store
+from flows.build import build
+from tests.flows import runs
+
+SpecOf = Callable[..., FamilySpec]
+SHARED = ["flagship", "prompts", "responses", "corpus", "signal"]
+TIER = ["start", "distill", "evaluate", "export fp32", "export int8", "export int4"]
+TIER += ["verify", "gate"]
+UNMET = {"gate": {"bounds": [{"metric": "kl", "max": 0.25}, {"metric": "agreement", "min": 0.6}]}}
+
+
+@pytest.fixture(scope="module")
+def again(built: Path) -> Path:
+    """The store after a second build."""
+    build(load(built.parent / "toys.yaml"), built)
+    return built
+
+
+def test_the_family_is_a_flow_each_tier_a_subflow_and_each_stage_a_task(built: Path) -> None:
+    run = runs.last("toys")
+    assert run.state_name == "Completed"
+    assert sorted(runs.stages(run, 5)) == sorted(f"family · {name}" for name in SHARED)
+    tiers = runs.below(run)
+    assert set(tiers) == {"mini", "nano", "edge"}
+    for name, tier in tiers.items():
+        assert sorted(runs.stages(tier, 8)) == sorted(f"{name} · {stage}" for stage in TIER)
+
+
+def test_runs_are_tagged_with_family_tier_and_stage(built: Path) -> None:
+    edge = runs.below(runs.last("toys"))["edge"]
+    assert set(edge.tags) == {"toys", "edge"}
+    assert set(runs.stages(edge, 8)["edge · distill"].tags) == {"toys", "edge", "distill"}
+
+
+def test_the_flow_takes_the_spec_itself(built: Path) -> None:
+    parameters = runs.last("toys").parameters
+    assert FamilySpec.model_validate(parameters["spec"]) == load(built.parent / "toys.yaml")
+    assert build.parameters.model_dump()["definitions"]["FamilySpec"]["properties"]["tiers"]
+
+
+def test_a_second_build_reuses_every_stage_and_says_so(again: Path) -> None:
+    run = runs.last("toys")
+    found = runs.stages(run, 5)
+    for tier in runs.below(run).values():
+        found |= runs.stages(tier, 8)
+    assert len(found) == 29
+    assert {stage.state_name for stage in found.values()} == {"Reused"}
+
+
+def test_progress_shows_while_a_stage_reports(built: Path) -> None:
+    bar = runs.artifact("toys-edge-distill")
+    assert (bar.type, bar.data) == ("progress", 100)
+    assert bar.description == "edge · distill: 2 of 2 steps, loss 0.25"
+
+
+def test_the_scorecard_is_a_table_and_the_notes_are_markdown(built: Path) -> None:
+    card, notes = runs.artifact("toys-scorecard"), runs.artifact("toys-notes")
+    assert card.type == "table"
+    assert json.loads(str(card.data))[0]["model"] == "flagship"
+    assert notes.type == "markdown"
+    assert str(notes.data).startswith("# Release notes: toys")
+
+
+def test_the_reports_lie_in_the_store(built: Path) -> None:
+    reports = {path.name for path in (built / "reports/toys").iterdir()}
+    assert reports == {"scorecard.md", "notes.md", "map.png"}
+
+
+def test_lineage_names_the_prefect_run_that_made_a_model(built: Path) -> None:
+    made = Lineage(Store(built)).show("toys/edge").prefect_run_id
+    assert made in {str(run.id) for run in runs.every("edge")}
+
+
+def test_a_missed_gate_holds_back_what_descends_from_the_tier_and_nothing_else(
+    server: str, spec_of: SpecOf, tmp_path: Path
+) -> None:
+    with pytest.raises(GateError) as missed:
+        build(spec_of(mini=UNMET), tmp_path / "store")
+    assert str(missed.value).splitlines() == [
+        "mini missed its gate: kl at most 0.25, measured 0.31: missed by 0.06",
+        "nano is held back, since it builds on mini",
+    ]
+    run = runs.last("toys")
+    states = {name: tier.state_name for name, tier in runs.below(run).items()}
+    assert states == {"mini": "Failed", "nano": "Held back", "edge": "Completed"}
+    assert run.state_name == "Failed"
+
+
+def test_a_missed_gate_keeps_the_tiers_work_and_shows_the_verdicts(
+    server: str, spec_of: SpecOf, tmp_path: Path
+) -> None:
+    with pytest.raises(GateError, match="mini missed its gate"):
+        build(spec_of(mini=UNMET), tmp_path / "store")
+    status = Lineage(Store(tmp_path / "store")).status("toys")
+    mini = next(tier for tier in status.tiers if tier.tier == "mini")
+    assert mini.gate
+    assert not mini.gate.passed
+    assert len(mini.files) == 3
+    rows = json.loads(str(runs.artifact("toys-mini-gate").data))
+    assert [row["passed"] for row in rows] == [False, True]
+
+
+def test_the_head_follows_each_step_and_keeps_those_not_reached(
+    server: str, spec_of: SpecOf, tmp_path: Path
+) -> None:
+    store = Store(tmp_path / "store")
+    build(spec_of(), store.root)
+    before = store.head("toys")
+    with pytest.raises(GateError, match="nano is held back"):
+        build(spec_of(mini=UNMET), store.root)
+    after = store.head("toys")
+    assert after.keys() == before.keys()
+    assert [step for step in after if after[step] != before[step]] == ["mini/gate"]
+
+
+def test_the_head_forgets_a_tier_that_the_family_no_longer_has(
+    server: str, family_file: Callable[..., Path], tmp_path: Path
+) -> None:
+    store = Store(tmp_path / "store")
+    path = family_file()
+    build(load(path), store.root)
+    raw = json.loads(path.read_text())
+    del raw["tiers"]["edge"]
+    path.write_text(json.dumps(raw))
+    build(load(path), store.root)
+    assert not [step for step in store.head("toys") if step.startswith("edge/")]
+    assert [tier.tier for tier in Lineage(store).status("toys").tiers] == ["mini", "nano"]
+
+
+def test_a_build_that_must_not_wait_refuses_a_store_that_is_held(
+    server: str, spec_of: SpecOf, tmp_path: Path
+) -> None:
+    store = Store(tmp_path / "store")
+    with store.lock(), pytest.raises(StoreError, match=r"held by another build \(process \d+\)"):
+        build(spec_of(), store.root, wait=False)
+
+
+def test_a_stage_without_progress_leaves_no_bar(built: Path) -> None:
+    assert runs.artifacts("toys-corpus") == []

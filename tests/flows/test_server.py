@@ -1,0 +1,88 @@
+"""Where the runs are kept."""
+
+import os
+import socket
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import httpx
+import pytest
+
+FamilyFile = Callable[..., Path]
+
+
+@pytest.fixture
+def environment(tmp_path: Path) -> dict[str, str]:
+    """A user without a server, and with a Prefect home of their own."""
+    found = {**os.environ, "PREFECT_HOME": str(tmp_path / "prefect"), "DO_NOT_TRACK": "1"}
+    found["PREFECT_SERVER_ANALYTICS_ENABLED"] = "false"
+    found.pop("PREFECT_API_URL", None)
+    return found
+
+
+@pytest.fixture
+def prefect_server(environment: dict[str, str]) -> Iterator[Callable[[], str]]:
+    """Starts `prefect server start` and tells its address."""
+    started: list[subprocess.Popen[bytes]] = []
+
+    def start() -> str:
+        with socket.create_server(("127.0.0.1", 0)) as free:
+            port = free.getsockname()[1]
+        command = [sys.executable, "-m", "prefect", "server", "start", "--port", str(port)]
+        started.append(subprocess.Popen(command, env=environment, stdout=subprocess.DEVNULL))
+        url = f"http://127.0.0.1:{port}/api"
+        for _ in range(600):
+            try:
+                httpx.get(f"{url}/health").raise_for_status()
+            except httpx.HTTPError:
+                time.sleep(0.5)
+            else:
+                return url
+        raise AssertionError("the server does not answer")
+
+    yield start
+    for process in started:
+        process.terminate()
+        process.wait(60)
+
+
+def build(
+    path: Path, store: Path, environment: dict[str, str]
+) -> "subprocess.CompletedProcess[str]":
+    command = [sys.executable, "-m", "tests.flows", "build", str(path), "--store", str(store)]
+    return subprocess.run(command, capture_output=True, text=True, env=environment)
+
+
+def test_without_a_server_the_runs_are_where_prefect_server_start_shows_them(
+    family_file: FamilyFile,
+    tmp_path: Path,
+    environment: dict[str, str],
+    prefect_server: Callable[[], str],
+) -> None:
+    done = build(family_file(), tmp_path / "store", environment)
+    assert done.returncode == 0, done.stderr
+    url = prefect_server()
+    flows = httpx.post(f"{url}/flow_runs/filter", json={}).json()
+    assert sorted((run["name"], run["state_name"]) for run in flows) == [
+        (name, "Completed") for name in ("edge", "mini", "nano", "toys")
+    ]
+    stages = httpx.post(f"{url}/task_runs/filter", json={"limit": 200}).json()
+    stages = [run for run in stages if " · " in run["name"]]
+    assert len(stages) == 29
+    assert {run["state_name"] for run in stages} == {"Completed"}
+
+
+def test_a_server_that_does_not_answer_is_said_before_anything_is_built(
+    family_file: FamilyFile, tmp_path: Path, environment: dict[str, str]
+) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as free:
+        port = free.getsockname()[1]
+    environment["PREFECT_API_URL"] = f"http://127.0.0.1:{port}/api"
+    done = build(family_file(), tmp_path / "store", environment)
+    assert done.returncode == 1
+    assert f"http://127.0.0.1:{port}/api: Prefect's server does not answer" in done.stderr
+    assert "unset PREFECT_API_URL" in done.stderr
+    assert "Traceback" not in done.stderr
