@@ -22,6 +22,8 @@ from family.store import MANIFEST, OUTCOME, sha256
 
 RESAMPLES = 1000
 GREEDY_PROMPTS = 4
+#: Conversations scored at once, at most: each holds its logits, of every model.
+SIDE_BY_SIDE = 8
 
 
 def verify(inputs: Mapping[str, Path], settings: Verify, out: Path) -> Outcome:
@@ -40,7 +42,7 @@ def verify(inputs: Mapping[str, Path], settings: Verify, out: Path) -> Outcome:
 
     # A conversation to each core, with one thread: threads that share a conversation spend
     # their time waiting for one another, most of all on a busy machine.
-    cores = torch.get_num_threads()
+    cores = min(torch.get_num_threads(), SIDE_BY_SIDE)
     with torch_threads(1), ThreadPoolExecutor(cores) as pool:
         checkpoint = Checkpoint(model, torch.float32)
         sessions = {name: Session(path, threads=1) for name, path in files.items()}
