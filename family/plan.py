@@ -59,29 +59,17 @@ class Planned:
 def steps(spec: FamilySpec, leaves: Leaves, stages: Mapping[str, Stage]) -> list[Step]:
     """Every step of the family, each after what it needs."""
     graph = _Graph(stages)
-    graph.add("", "flagship", spec.flagship, "flagship", leaf={"weights": leaves.flagship})
-    graph.add(
-        "",
-        "prompts",
-        spec.prompts,
-        "prompts",
-        leaf={"file": leaves.prompts} if leaves.prompts else {},
-    )
-    graph.add(
-        "", "responses", spec.responses, "responses", flagship="/flagship", prompts="/prompts"
-    )
-    graph.add("", "corpus", spec.corpus, "corpus", flagship="/flagship", responses="/responses")
-    graph.add("", "signal", spec.signal, "signal", teacher="/flagship", corpus="/corpus")
+    brought = {"file": leaves.prompts} if leaves.prompts else {}
+    graph.add("", "flagship", spec.flagship, "flagship", {}, leaf={"weights": leaves.flagship})
+    graph.add("", "prompts", spec.prompts, "prompts", {}, leaf=brought)
+    flagship = {"flagship": "/flagship"}
+    graph.add("", "responses", spec.responses, "responses", {**flagship, "prompts": "/prompts"})
+    graph.add("", "corpus", spec.corpus, "corpus", {**flagship, "responses": "/responses"})
+    corpus = {"corpus": "/corpus"}
+    graph.add("", "signal", spec.signal, "signal", {"teacher": "/flagship", **corpus})
     if trimmed := not isinstance(spec.vocabulary, FullVocabulary):
-        graph.add(
-            "",
-            "vocabulary",
-            spec.vocabulary,
-            "vocabulary",
-            flagship="/flagship",
-            corpus="/corpus",
-            signal="/signal",
-        )
+        sources = {**flagship, **corpus, "signal": "/signal"}
+        graph.add("", "vocabulary", spec.vocabulary, "vocabulary", sources)
     for name, tier in spec.tiers.items():
         _add_tier(graph, spec, name, tier, trimmed=trimmed)
     return graph.steps
@@ -89,51 +77,32 @@ def steps(spec: FamilySpec, leaves: Leaves, stages: Mapping[str, Stage]) -> list
 
 def _add_tier(graph: "_Graph", spec: FamilySpec, name: str, tier: Tier, *, trimmed: bool) -> None:
     where = f"tiers.{name}"
-    teacher, parent = _model(tier.teacher), _model(tier.start.parent)
+    corpus = {"corpus": "/corpus"}
+    taught = {"teacher": _model(tier.teacher), **corpus}
 
-    start = {"parent": parent}
+    start = {"parent": _model(tier.start.parent)}
     if trimmed and tier.start.parent == FLAGSHIP:
         start["vocabulary"] = "/vocabulary"
     if isinstance(tier.start, PruneStart):
-        start["corpus"] = "/corpus"
-    graph.add(name, "start", tier.start, f"{where}.start", **start)
+        start |= corpus
+    student = graph.add(name, "start", tier.start, f"{where}.start", start)
 
     signal = "/signal"
     if tier.teacher != FLAGSHIP:
-        signal = graph.add(name, "signal", spec.signal, "signal", teacher=teacher, corpus="/corpus")
-    model = graph.add(
-        name,
-        "distill",
-        tier.distill,
-        f"{where}.distill",
-        student=f"{name}/start",
-        teacher=teacher,
-        signal=signal,
-        corpus="/corpus",
-        generator="/flagship",
-    )
-    scores = {
-        "evaluate": graph.add(
-            name,
-            "evaluate",
-            tier.evaluate,
-            f"{where}.evaluate",
-            model=model,
-            reference="/flagship",
-            corpus="/corpus",
-        )
-    }
-    files = {
-        export.precision: graph.add(
-            name, f"export:{export.precision}", export, f"{where}.export", model=model
-        )
-        for export in tier.export
+        signal = graph.add(name, "signal", spec.signal, "signal", taught)
+    sources = {"student": student, "signal": signal, "generator": "/flagship", **taught}
+    model = {"model": graph.add(name, "distill", tier.distill, f"{where}.distill", sources)}
+
+    sources = {**model, "reference": "/flagship", **corpus}
+    scores = {"evaluate": graph.add(name, "evaluate", tier.evaluate, f"{where}.evaluate", sources)}
+    files: dict[str, str] = {
+        one.precision: graph.add(name, f"export:{one.precision}", one, f"{where}.export", model)
+        for one in tier.export
     }
     if files:
-        scores["verify"] = graph.add(
-            name, "verify", tier.verify, f"{where}.verify", model=model, corpus="/corpus", **files
-        )
-    graph.add(name, "gate", tier.gate, f"{where}.gate", **scores)
+        sources = {**model, **corpus, **files}
+        scores["verify"] = graph.add(name, "verify", tier.verify, f"{where}.verify", sources)
+    graph.add(name, "gate", tier.gate, f"{where}.gate", scores)
 
 
 def _model(name: str) -> str:
@@ -152,10 +121,11 @@ class _Graph:
         name: str,
         settings: Settings,
         where: str,
+        sources: Mapping[str, str],
         *,
         leaf: Mapping[str, str] | None = None,
-        **sources: str,
     ) -> str:
+        """Append a step whose inputs come from other steps, by their ids; its own id."""
         stage = self.stages[name.partition(":")[0]]
         inputs = {**(leaf or {}), **{key: self._keys[source] for key, source in sources.items()}}
         recipe = Recipe(stage.name, stage.version, settings, inputs)

@@ -40,7 +40,7 @@ def distillation_loss(
       tail of all others (as DistillKit and Peng et al. 2024 do): >= 0, and 0 if they agree.
     - cross_entropy: -log p(next token).
     """
-    loss: Tensor = _Fused.apply(
+    loss: Tensor = _Fused.apply(  # type: ignore[no-untyped-call]
         hidden,
         head,
         targets,

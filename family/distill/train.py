@@ -236,6 +236,7 @@ class DistillationTrainer(Trainer):  # type: ignore[misc]
                 f"Lower distill.learning_rate (now {self.args.learning_rate:g}) or distill.clip. "
                 f"The last good checkpoint is kept."
             )
+        assert num_items_in_batch is not None  # counted from the labels
         return loss / num_items_in_batch
 
 

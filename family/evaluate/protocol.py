@@ -63,7 +63,8 @@ def _read(tokenizer: Tokenizer, context: str, answer: str, **_: object) -> Conve
 def log_softmax(logits: Floats) -> Floats:
     """Log-probabilities over the last axis."""
     shifted = logits - logits.max(axis=-1, keepdims=True)
-    return shifted - np.log(np.exp(shifted).sum(axis=-1, keepdims=True))
+    odds: Floats = shifted - np.log(np.exp(shifted).sum(axis=-1, keepdims=True))
+    return odds
 
 
 def answer_nats(logits: Floats, conversation: Conversation) -> float:
@@ -75,7 +76,8 @@ def answer_nats(logits: Floats, conversation: Conversation) -> float:
 def divergence(reference: Floats, logits: Floats) -> Floats:
     """KL(reference || model) of each position in nats, [N]; both logits [N, V]."""
     p, q = log_softmax(reference), log_softmax(logits)
-    return (np.exp(p) * (p - q)).sum(axis=-1)
+    nats: Floats = (np.exp(p) * (p - q)).sum(axis=-1)
+    return nats
 
 
 @dataclass(frozen=True)

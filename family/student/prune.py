@@ -52,7 +52,8 @@ def measure(model: Any, shape: ModelShape, tokens: Tensor, positions: Tensor) ->
         found.units[i] += args[0].float().abs().mean((0, 1))
 
     def on_heads(i: int, _: nn.Module, args: tuple[Tensor, ...]) -> None:
-        heads = args[0].float().unflatten(-1, (shape.kv_heads, -1))
+        heads = args[0].float()
+        heads = heads.reshape(*heads.shape[:2], shape.kv_heads, -1)
         found.groups[i] += heads.norm(dim=-1).mean((0, 1))
 
     hooks = []
@@ -65,7 +66,7 @@ def measure(model: Any, shape: ModelShape, tokens: Tensor, positions: Tensor) ->
             layer.self_attn.o_proj.register_forward_pre_hook(partial(on_heads, i)),
         ]
     try:
-        for row, at in zip(tokens.split(1), positions.split(1), strict=True):
+        for row, at in zip(tokens[:, None], positions[:, None], strict=True):
             model.model(input_ids=row, position_ids=at, use_cache=False)
     finally:
         for hook in hooks:
