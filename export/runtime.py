@@ -103,7 +103,7 @@ def stream(
 
     The prompt goes through the model's chat template. Temperature 0 takes the likeliest token
     each time. DescentError if the prompt leaves no room in the context."""
-    # Threads that spin while they wait slow a busy machine tenfold, and gain nothing on an idle one.
+    # Threads that spin while they wait gain nothing on an idle machine and stall a busy one.
     model = _open(folder, {"session.intra_op.allow_spinning": "0"})
     tokenizer = og.Tokenizer(model)
     messages = json.dumps([{"role": "user", "content": prompt}])
