@@ -41,7 +41,7 @@ def build(spec: FamilySpec, store: Path = Path(".descent"), wait: bool = True) -
                     hold_back(name, held[name], return_state=True)
                     continue
                 try:
-                    tier(spec, name, digests, store)
+                    tier(spec, name, digests, opened.root)
                 except GateError as error:
                     missed[name] = str(error)
         set_heads(opened, spec.family)

@@ -42,17 +42,23 @@ def prefect_api(*, verbose: bool = False) -> Iterator[None]:
     for name, value in QUIET.items():
         if not (verbose and name.startswith("PREFECT_LOGGING")):
             os.environ.setdefault(name, value)
+    import httpx
     from prefect.settings import PREFECT_API_URL
 
-    if url := PREFECT_API_URL.value():
-        _check(url)
-        yield
-    else:
-        with _local():
+    url = PREFECT_API_URL.value()
+    with _asked_for(url) if url else _local() as address:
+        try:
             yield
+        except httpx.TransportError as error:
+            raise ServerError(
+                f"{address}: Prefect's server no longer answers ({error}). What was sealed is "
+                f"kept; the same command goes on."
+            ) from error
 
 
-def _check(url: str) -> None:
+@contextmanager
+def _asked_for(url: str) -> Iterator[str]:
+    """The server that the user runs, once it is known to answer."""
     from prefect.client.orchestration import get_client
 
     with get_client(sync_client=True) as client:
@@ -61,11 +67,12 @@ def _check(url: str) -> None:
                 f"{url}: Prefect's server does not answer ({fault}). Start it (`prefect server "
                 f"start`), or unset PREFECT_API_URL to keep the runs in the local database."
             )
+    yield url
 
 
 @contextmanager
-def _local() -> Iterator[None]:
-    """Serve the local database on a port of this machine alone."""
+def _local() -> Iterator[str]:
+    """Serve the local database on a port of this machine alone; tells the address."""
     from prefect.context import refresh_global_settings_context
     from prefect.settings import PREFECT_FLOWS_HEARTBEAT_FREQUENCY, temporary_settings
 
@@ -88,7 +95,7 @@ def _local() -> Iterator[None]:
             # Heartbeats tell a lasting server that a run is dead; each flow waits 1 s for them.
             with temporary_settings({PREFECT_FLOWS_HEARTBEAT_FREQUENCY: None}):
                 try:
-                    yield
+                    yield url
                 finally:
                     _drain()
         finally:
@@ -102,6 +109,7 @@ def _local() -> Iterator[None]:
 def _wait(url: str, log: IO[bytes]) -> None:
     """Wait until the server answers: the request lies in its socket, and dies with it."""
     import httpx
+    import prefect.main  # noqa: F401  # a second that both sides take at the same time
 
     try:
         httpx.get(f"{url}/health", timeout=300).raise_for_status()

@@ -6,6 +6,7 @@ from family.stage import Stage
 STAGES = {
     stage.name: stage
     for stage in (
+        Stage("about", "family.about:about", (spec.About,), heavy=False),
         Stage("flagship", "family.teacher.open:flagship", (spec.Flagship,)),
         Stage(
             "prompts",

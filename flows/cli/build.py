@@ -42,6 +42,7 @@ def command(config: Path, store: Path, no_wait: bool, verbose: bool) -> None:
     opened, missed = Store(store), None
     with prefect_api(verbose=verbose):
         from flows.build import build
+        from flows.reports import folder
 
         with terminal() as follow:
             watcher.set(follow)
@@ -52,6 +53,7 @@ def command(config: Path, store: Path, no_wait: bool, verbose: bool) -> None:
             except KeyboardInterrupt:
                 follow.warned("stopped. What was sealed is kept; the same command goes on.")
                 raise
-    show(scorecard(Lineage(opened).status(spec.family)).table())
+        reports = folder(opened, spec.family)
+    show(scorecard(Lineage(opened).status(spec.family)).table(), f"The reports: {reports}")
     if missed:
         raise missed

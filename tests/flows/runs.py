@@ -15,13 +15,17 @@ from prefect.client.schemas.objects import Artifact, FlowRun, TaskRun
 from prefect.client.schemas.sorting import ArtifactSort, FlowRunSort, TaskRunSort
 
 
+def _read(which: FlowRunFilter) -> list[FlowRun]:
+    with get_client(sync_client=True) as client:
+        return client.read_flow_runs(
+            flow_run_filter=which, sort=FlowRunSort.START_TIME_DESC, limit=50
+        )
+
+
 def every(name: str) -> list[FlowRun]:
     """The flow runs of this name, the newest first."""
     named = FlowRunFilter(name=FlowRunFilterName(any_=[name]))
-    with get_client(sync_client=True) as client:
-        return client.read_flow_runs(
-            flow_run_filter=named, sort=FlowRunSort.START_TIME_DESC, limit=50
-        )
+    return _read(named)
 
 
 def last(name: str) -> FlowRun:
@@ -32,8 +36,7 @@ def last(name: str) -> FlowRun:
 def below(run: FlowRun) -> dict[str, FlowRun]:
     """A run's subflows, by name."""
     parent = FlowRunFilter(parent_flow_run_id=FlowRunFilterParentFlowRunId(any_=[run.id]))
-    with get_client(sync_client=True) as client:
-        return {one.name: one for one in client.read_flow_runs(flow_run_filter=parent, limit=50)}
+    return {one.name: one for one in _read(parent)}
 
 
 def stages(run: FlowRun, count: int) -> dict[str, TaskRun]:
@@ -54,7 +57,9 @@ def artifacts(key: str) -> list[Artifact]:
     """The artifacts under `key`, the newest first."""
     named = ArtifactFilter(key=ArtifactFilterKey(any_=[key]))
     with get_client(sync_client=True) as client:
-        return client.read_artifacts(artifact_filter=named, sort=ArtifactSort.CREATED_DESC)
+        return client.read_artifacts(
+            artifact_filter=named, sort=ArtifactSort.CREATED_DESC, limit=20
+        )
 
 
 def artifact(key: str) -> Artifact:
