@@ -1,0 +1,12 @@
+"""What people say about a family, as a record of its own."""
+
+from collections.abc import Mapping
+from pathlib import Path
+
+from family.spec import About
+from family.stage import Outcome
+
+
+def about(inputs: Mapping[str, Path], settings: About, out: Path) -> Outcome:
+    """Keep the words as facts."""
+    return Outcome(facts={"description": settings.description, **settings.flagship})
