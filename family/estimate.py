@@ -92,6 +92,7 @@ START = 4.0  # a child process with torch
 TRAINING = 250e9  # floating-point operations per second, bfloat16, six per parameter and token
 FORWARD = 1 / (1_900 * 134.5e6)
 PACE = {
+    "about": Pace(0.1),
     "flagship": Pace(START + 10, 1e-7),
     "prompts": Pace(0.1),
     "responses": Pace(START, 1 / (700 * 134.5e6)),

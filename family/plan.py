@@ -13,7 +13,7 @@ from dataclasses import dataclass, field
 from typing import Any, Literal
 
 from family.spec import FLAGSHIP, FamilySpec, FullVocabulary, PruneStart, Tier
-from family.stage import Recipe, Settings, Stage
+from family.stage import Recipe, Settings, Stage, differences
 from family.store import Manifest
 
 
@@ -60,6 +60,7 @@ def steps(spec: FamilySpec, leaves: Leaves, stages: Mapping[str, Stage]) -> list
     """Every step of the family, each after what it needs."""
     graph = _Graph(stages)
     brought = {"file": leaves.prompts} if leaves.prompts else {}
+    graph.add("", "about", spec.about, "", {})
     graph.add("", "flagship", spec.flagship, "flagship", {}, leaf={"weights": leaves.flagship})
     graph.add("", "prompts", spec.prompts, "prompts", {}, leaf=brought)
     flagship = {"flagship": "/flagship"}
@@ -172,21 +173,14 @@ def plan(
 def _changes(step: Step, old: Manifest, titles: Mapping[str, str]) -> Iterator[str]:
     """What makes this recipe differ from the one of the last build; settings first."""
     before, now = old.recipe, step.recipe.canonical
-    yield from _differences(step.where, before["settings"], now["settings"])
+    for path, was, is_ in differences(before["settings"], now["settings"], step.where):
+        yield f"{path}: {_short(was)} → {_short(is_)}"
     if before["version"] != now["version"]:
         yield f"stage {now['stage']} has version {now['version']}, was {before['version']}"
     for name in sorted(before["inputs"].keys() | now["inputs"].keys()):
         if before["inputs"].get(name) != now["inputs"].get(name):
             source = step.sources.get(name)
             yield f"{titles[source]} changed" if source else f"input {name} changed"
-
-
-def _differences(path: str, before: Any, now: Any) -> Iterator[str]:
-    if isinstance(before, dict) and isinstance(now, dict):
-        for name in {**before, **now}:
-            yield from _differences(f"{path}.{name}", before.get(name), now.get(name))
-    elif before != now:
-        yield f"{path}: {_short(before)} → {_short(now)}"
 
 
 def _short(value: Any) -> str:

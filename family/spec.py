@@ -112,6 +112,17 @@ class Flagship(Settings):
     )
 
 
+class About(Settings):
+    """What people call a family and its flagship, and under which terms they hold it.
+
+    A record of its own, on which nothing is built: a corrected word shows at once, and rebuilds
+    nothing."""
+
+    description: str
+    flagship: dict[str, str]
+    """`name` and `licence`, as in the family file."""
+
+
 # ---- what it is taught with ----------------------------------------------------------------
 
 
@@ -414,3 +425,9 @@ class FamilySpec(Settings):
     tiers: dict[Name, Tier] = Field(
         min_length=1, description="In order: a tier may build only on those above it."
     )
+
+    @property
+    def about(self) -> About:
+        """The words, without what they are about."""
+        flagship = {"name": self.flagship.name, "licence": self.flagship.licence}
+        return About(description=self.description, flagship=flagship)

@@ -7,7 +7,7 @@ as digests of what the user brought.
 
 import hashlib
 import json
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Any, Literal
@@ -45,6 +45,16 @@ def _plain(value: Any) -> Any:
     if isinstance(value, (list, tuple)):
         return [_plain(item) for item in value]
     return value
+
+
+def differences(before: Any, after: Any, path: str = "") -> Iterator[tuple[str, Any, Any]]:
+    """Where two JSON values differ: `distill.tokens`, what was there, and what is there now."""
+    if isinstance(before, dict) and isinstance(after, dict):
+        for name in {**before, **after}:
+            below = f"{path}.{name}" if path else name
+            yield from differences(before.get(name), after.get(name), below)
+    elif before != after:
+        yield path, before, after
 
 
 def digest_json(value: Any) -> str:
@@ -106,6 +116,9 @@ EdgeKind = Literal[
     "exported_from",
     "data_generated_by",
 ]
+
+#: Edges along which what a model says flows; along all others its weights do.
+OUTPUTS: frozenset[str] = frozenset({"distilled_from", "data_generated_by"})
 
 Scalar = bool | int | float | str
 

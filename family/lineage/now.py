@@ -56,7 +56,8 @@ class _Family:
         key = self.heads.get("", {}).get(FLAGSHIP)
         if key is None:
             return None
-        facts = self.connection.scalars(select(builds.c.facts).where(builds.c.key == key)).one()
+        about = self.heads[""].get("about")
+        facts = self.connection.scalar(select(builds.c.facts).where(builds.c.key == about)) or {}
         scores = [steps["evaluate"] for steps in self.heads.values() if "evaluate" in steps]
         member = self._member("", FLAGSHIP, key, [FLAGSHIP], scores)
         return FlagshipMember(

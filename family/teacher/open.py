@@ -44,10 +44,7 @@ def flagship(inputs: Mapping[str, Path], settings: Flagship, out: Path) -> Outco
     save(model, out)
     tokenizer.save_pretrained(out)
     report(3, 3, "steps")
-    return Outcome(
-        model=facts_of(model, precision=PRECISIONS[model.dtype]),
-        facts={"name": settings.name, "licence": settings.licence},
-    )
+    return Outcome(model=facts_of(model, precision=PRECISIONS[model.dtype]))
 
 
 def _opened(source: object, work: Path) -> tuple[Any, Any]:

@@ -112,7 +112,7 @@ def test_a_flagship_that_was_opened_is_known_though_the_file_does_not_say(
 ) -> None:
     assert spec.flagship.shape
     unknown = changed(spec, "flagship.shape", None)
-    step = planned(unknown)[0].step
+    step = next(one.step for one in planned(unknown) if one.step.name == "flagship")
     manifest = sealed(step, 10.0, spec.flagship.shape)
     found = report(
         unknown, planned(unknown), lambda key: manifest if key == step.recipe.key else None

@@ -56,15 +56,19 @@ def test_the_keys_are_known_before_anything_runs(built: Store) -> None:
 @pytest.mark.parametrize(
     ("path", "value"),
     [
-        ("description", "other words"),
         ("tiers.nano.description", "other words"),
-        ("flagship.name", "another name"),
-        ("flagship.licence", "MIT"),
         ("tiers.nano.distill.checkpoint_steps", 5),
     ],
 )
 def test_rewording_rebuilds_nothing(built: Store, path: str, value: object) -> None:
     assert stale(changed(family(), path, value), built) == {}
+
+
+@pytest.mark.parametrize("path", ["description", "flagship.name", "flagship.licence"])
+def test_a_word_about_the_family_renews_the_record_of_words_alone(built: Store, path: str) -> None:
+    (reason,) = stale(changed(family(), path, "other words"), built).values()
+    assert reason.startswith(f"{path}: ")
+    assert set(stale(changed(family(), path, "other words"), built)) == {"/about"}
 
 
 def test_moving_the_flagship_to_another_place_rebuilds_nothing(built: Store) -> None:
@@ -117,15 +121,15 @@ def test_an_export_more_marks_itself_and_what_scores_it(store: Store) -> None:
 
 def test_another_corpus_marks_all_that_was_made_of_it(built: Store) -> None:
     found = stale(changed(family(), "prompts.topics", ["a", "c"]), built)
-    assert set(found) == set(planned(family(), built)) - {"/flagship"}
+    assert set(found) == set(planned(family(), built)) - {"/about", "/flagship"}
     assert found["/prompts"] == "prompts.topics: ['a', 'b'] → ['a', 'c']"
 
 
-def test_another_flagship_marks_everything_but_the_prompts(built: Store) -> None:
+def test_another_flagship_marks_everything_but_words_and_prompts(built: Store) -> None:
     other = steps(family(), Leaves(flagship="0" * 64), table())
     heads = built.head("toys")
     same = [step.id for step in other if heads[step.id] == step.recipe.key]
-    assert same == ["/prompts"]
+    assert same == ["/about", "/prompts"]
 
 
 def test_a_new_version_of_a_stage_marks_its_steps(built: Store) -> None:
@@ -175,7 +179,7 @@ def test_every_step_comes_after_what_it_needs() -> None:
 def test_forty_tiers_are_planned_in_a_moment(store: Store) -> None:
     spec: FamilySpec = family({f"tier-{n}": {"distill": {"tokens": n + 1}} for n in range(40)})
     begun = time.process_time()
-    assert len(planned(spec, store)) == 5 + 40 * 8
+    assert len(planned(spec, store)) == 6 + 40 * 8
     assert time.process_time() - begun < 0.5
 
 

@@ -61,7 +61,7 @@ def with_inputs(store: Store) -> Store:
 
 
 def test_a_second_build_does_no_work(store: Store) -> None:
-    assert len(build(family(), store)) == 28
+    assert len(build(family(), store)) == 29
     assert build(family(), store) == []
 
 

@@ -15,7 +15,7 @@ from flows.build import build
 from tests.flows import runs
 
 SpecOf = Callable[..., FamilySpec]
-SHARED = ["flagship", "prompts", "responses", "corpus", "signal"]
+SHARED = ["about", "flagship", "prompts", "responses", "corpus", "signal"]
 TIER = ["start", "distill", "evaluate", "export fp32", "export int8", "export int4"]
 TIER += ["verify", "gate"]
 UNMET = {"gate": {"bounds": [{"metric": "kl", "max": 0.25}, {"metric": "agreement", "min": 0.6}]}}

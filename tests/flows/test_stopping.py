@@ -63,7 +63,15 @@ def test_a_stopped_build_ends_its_child_says_how_to_go_on_and_ends_with_130(
     assert run.state_name == "Crashed"
     assert {tier.state_name for tier in runs.below(run).values()} == {"Crashed"}
     sealed = [one.origin.step for one in Store(store).manifests()]
-    assert sorted(sealed) == ["corpus", "flagship", "prompts", "responses", "signal", "start"]
+    assert sorted(sealed) == [
+        "about",
+        "corpus",
+        "flagship",
+        "prompts",
+        "responses",
+        "signal",
+        "start",
+    ]
 
 
 def test_a_killed_build_takes_its_child_along_and_the_next_one_goes_on(

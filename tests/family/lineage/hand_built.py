@@ -112,13 +112,12 @@ def weights(megabytes: float, mark: str) -> str:
 
 
 def add_flagship(family: Family) -> None:
+    words = {"name": "SmolLM2-135M-Instruct", "licence": "Apache-2.0"}
+    family.seal("", "about", Outcome(facts=words))
     family.seal(
         "",
         "flagship",
-        Outcome(
-            model=facts(134_500_000),
-            facts={"name": "SmolLM2-135M-Instruct", "licence": "Apache-2.0"},
-        ),
+        Outcome(model=facts(134_500_000)),
         {"model.safetensors": weights(538, "flagship"), "tokenizer.json": "{}"},
         weights="f" * 64,
     )
