@@ -289,6 +289,16 @@ class CrossEntropy(Settings):
 Loss = Annotated[ForwardKL | CrossEntropy, Field(discriminator="kind")]
 
 
+class QuantizationAware(Settings):
+    """The last steps of training compute with the weights on the very grid that int4 files store:
+    the exported integers are the trained ones, and int4 costs what training could not mend."""
+
+    share: float = Field(0.4, gt=0, le=1, description="Share of the steps, the last ones.")
+    block_size: Literal[32, 64, 128] = Field(
+        32, description="Weights that share a scale; that of the tier's int4 export."
+    )
+
+
 class Distill(Settings):
     """How a student is trained on its teacher's signal."""
 
@@ -313,6 +323,9 @@ class Distill(Settings):
         "adamw", description="`adamw_8bit` keeps its state in 8 bits (bitsandbytes)."
     )
     precision: Literal["bf16", "fp32"] = Field("bf16", description="Of the arithmetic.")
+    quantize: QuantizationAware | None = Field(
+        None, description="End on the int4 grid; left out, training knows nothing of it."
+    )
     seed: int = Field(0, description="Seed of the order in which blocks are seen.")
     checkpoint_steps: int = Field(
         50,

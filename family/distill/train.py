@@ -4,6 +4,7 @@ import json
 import math
 import shutil
 from collections.abc import Mapping
+from contextlib import nullcontext
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -17,6 +18,7 @@ from transformers import Trainer, TrainerCallback, TrainingArguments
 from family.corpus import blocks
 from family.corpus.blocks import Blocks
 from family.distill.checkpoint import CheckpointMarks
+from family.distill.grid import Grid
 from family.distill.loss import Targets, distillation_loss
 from family.errors import DescentError
 from family.progress import report
@@ -50,7 +52,12 @@ def distill(inputs: Mapping[str, Path], settings: Distill, out: Path) -> Outcome
         callbacks=[marks, _Reports(budget)],
     )
     trainer.terms = {term.kind: term.weight for term in settings.loss}
+    if settings.quantize:
+        trainer.grid = Grid(student, settings.quantize.block_size)
+        trainer.steps_off_grid = budget.steps - round(settings.quantize.share * budget.steps)
     trainer.train(resume_from_checkpoint=marks.last())
+    if trainer.grid:
+        trainer.grid.settle()
 
     shutil.rmtree(out / CHECKPOINTS, ignore_errors=True)
     history = [entry for entry in trainer.state.log_history if "loss" in entry]
@@ -80,6 +87,8 @@ def _edges(
         "seed": settings.seed,
         "final_loss": round(loss, 4),
     }
+    if settings.quantize:
+        trained["int4_share"] = settings.quantize.share
     edges = [Edge(kind="initialised_from", parent="student")]
     if any(term.kind == "forward_kl" for term in settings.loss):
         edges.append(Edge(kind="distilled_from", parent="teacher", detail=trained))
@@ -199,11 +208,22 @@ class DistillationTrainer(Trainer):  # type: ignore[misc]
     """transformers' Trainer, with the loss that is computed from hidden states and head."""
 
     terms: Mapping[str, float]
+    grid: Grid | None = None
+    steps_off_grid: int = 0
 
     def __init__(self, **options: Any) -> None:
         super().__init__(**options)
         # The loss is summed over targets and divided by those of the whole optimizer step.
         self.model_accepts_loss_kwargs = True
+
+    def training_step(
+        self, model: Any, inputs: dict[str, Tensor], num_items_in_batch: Tensor | int | None = None
+    ) -> Tensor:
+        """One part of an optimizer step, on the int4 grid once it is time for it."""
+        grid = self.grid if self.state.global_step >= self.steps_off_grid else None
+        with grid.applied() if grid else nullcontext():
+            loss: Tensor = super().training_step(model, inputs, num_items_in_batch)
+        return loss
 
     def compute_loss(
         self,

@@ -1,0 +1,53 @@
+"""The int4 grid of ONNX Runtime's MatMulNBits, and training on it.
+
+Weights [out, in] are cut along `in` into blocks that share one scale: the block's value of largest
+magnitude over -8. Codes run from 0 to 15 around a zero point of 8, as `MatMulNBitsQuantizer` stores
+them by default. A weight that lies on the grid is quantized to itself, so that what was trained is
+what is exported, bit for bit.
+"""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+
+def on_grid(weights: Tensor, block: int) -> Tensor:
+    """The nearest weights on the grid; float [out, in], `in` a multiple of `block`."""
+    blocks = weights.reshape(len(weights), -1, block)
+    largest = blocks.gather(-1, blocks.abs().argmax(-1, keepdim=True))
+    scale = largest / -8
+    codes = torch.where(scale == 0, 0, blocks / scale).round_().clamp_(-8, 7)
+    return (codes * scale).reshape(weights.shape)
+
+
+class Grid:
+    """All matrices of a model that are stored in int4: its linear layers and its embedding."""
+
+    def __init__(self, model: Any, block: int) -> None:
+        self.block = block
+        modules = (m for m in model.modules() if isinstance(m, (nn.Linear, nn.Embedding)))
+        # A tied head and its embedding are one weight, and count once.
+        self.weights = list({id(m.weight): m.weight for m in modules}.values())
+
+    @contextmanager
+    def applied(self) -> Iterator[None]:
+        """Compute with the weights on the grid, and go back to the ones off it.
+
+        The gradient that is taken inside reaches the weights as if rounding were the identity
+        (straight through; Bengio et al. 2013)."""
+        off_grid = [weight.data for weight in self.weights]
+        self.settle()
+        try:
+            yield
+        finally:
+            for weight, before in zip(self.weights, off_grid, strict=True):
+                weight.data = before
+
+    @torch.no_grad()
+    def settle(self) -> None:
+        """Put the weights on the grid."""
+        for weight in self.weights:
+            weight.data = on_grid(weight.data, self.block)
