@@ -12,6 +12,7 @@ from tempfile import TemporaryDirectory
 from typing import Any
 
 import torch
+from optimum.utils import NormalizedConfigManager
 from transformers import AutoConfig, AutoModelForCausalLM, AutoTokenizer
 
 from family.errors import DescentError
@@ -154,16 +155,19 @@ def save(model: Any, out: Path) -> None:
 
 
 def shape_of(config: Any) -> ModelShape:
-    """The shape that a llama-style configuration describes."""
-    heads = config.num_attention_heads
+    """The shape that a decoder's configuration describes.
+
+    Architectures name their sizes differently; optimum knows one name for each."""
+    sizes = NormalizedConfigManager.get_normalized_config_class(config.model_type)(config)
+    heads = sizes.num_attention_heads
     return ModelShape(
-        layers=config.num_hidden_layers,
-        hidden=config.hidden_size,
+        layers=sizes.num_layers,
+        hidden=sizes.hidden_size,
         intermediate=config.intermediate_size,
         heads=heads,
         kv_heads=getattr(config, "num_key_value_heads", None) or heads,
-        head_dim=getattr(config, "head_dim", None) or config.hidden_size // heads,
-        vocabulary=config.vocab_size,
+        head_dim=getattr(config, "head_dim", None) or sizes.hidden_size // heads,
+        vocabulary=sizes.vocab_size,
         tied=config.tie_word_embeddings,
     )
 

@@ -204,3 +204,10 @@ def test_a_signal_of_another_corpus_is_refused(tiny_family: TinyFamily) -> None:
 def test_distill_settings_refuse_what_they_do_not_know() -> None:
     with pytest.raises(ValueError, match="learning_rat"):
         Distill.model_validate({"learning_rat": 1e-3})
+
+
+def test_an_optimizer_with_8_bit_state_learns_as_well(
+    tiny_family: TinyFamily, tmp_path: Path
+) -> None:
+    eight = losses(trained(tiny_family, tmp_path, optimizer="adamw_8bit"))
+    assert eight[-1] == pytest.approx(losses(tiny_family.distilled)[-1], rel=0.2)

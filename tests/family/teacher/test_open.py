@@ -5,6 +5,7 @@ from pathlib import Path
 import pytest
 import torch
 from safetensors.torch import load_file
+from transformers import LlamaConfig, MistralConfig, Qwen3Config
 
 from family.errors import DescentError
 from family.spec import Flagship, FolderSource, GGUFSource, ModelShape, PyPISource
@@ -62,6 +63,28 @@ def test_pickled_weights_are_refused(folder: Path, tmp_path: Path) -> None:
     (tmp_path / "out").mkdir()
     with pytest.raises(DescentError, match="cannot be opened"):
         flagship({}, spec(FolderSource(kind="folder", path=str(unsafe))), tmp_path / "out")
+
+
+@pytest.mark.parametrize("kind", [LlamaConfig, MistralConfig, Qwen3Config])
+def test_sizes_are_read_whatever_the_architecture_calls_them(kind: type) -> None:
+    sizes = {"hidden_size": 64, "intermediate_size": 96, "vocab_size": 320, "head_dim": 16}
+    config = kind(
+        num_hidden_layers=2,
+        num_attention_heads=4,
+        num_key_value_heads=2,
+        tie_word_embeddings=False,
+        **sizes,
+    )
+    assert teacher.shape_of(config) == ModelShape(
+        layers=2,
+        hidden=64,
+        intermediate=96,
+        heads=4,
+        kv_heads=2,
+        head_dim=16,
+        vocabulary=320,
+        tied=False,
+    )
 
 
 def wheel(folder: Path, content: bytes) -> PyPISource:
