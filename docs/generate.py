@@ -15,9 +15,11 @@ import click
 from pydantic import TypeAdapter
 
 from family.estimate import PlanReport
+from family.lineage.changes import Diff, Why
+from family.lineage.graph import Graph
 from family.lineage.map import Point
 from family.lineage.scorecard import Scorecard
-from family.lineage.views import LineageEdge, ModelCard, Status
+from family.lineage.views import Contained, LineageEdge, ModelCard, Reindexed, Status
 from family.spec import FamilySpec
 from flows.cli.main import cli
 
@@ -70,6 +72,12 @@ SHAPES: dict[str, Any] = {
     "descent lineage show": ModelCard,
     "descent lineage ancestors": list[LineageEdge],
     "descent lineage descendants": list[LineageEdge],
+    "descent lineage diff": Diff,
+    "descent lineage why": Why,
+    "descent lineage contains": list[Contained],
+    "descent lineage path": list[LineageEdge],
+    "descent lineage graph": Graph,
+    "descent lineage reindex": Reindexed,
 }
 JSON = """# What `--json` prints
 

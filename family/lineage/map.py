@@ -9,6 +9,7 @@ from family.errors import DescentError, NotFoundError
 from family.lineage.labels import Stroke, around, dotted, pixels, settle
 from family.lineage.views import Member, Status
 from family.lineage.words import megabytes
+from family.stage import OUTPUTS
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -157,7 +158,7 @@ def _origin(tier: Member, status: Status) -> str:
     """The member that the tier's weights came from; its teacher if they came from none."""
     tiers = {member.name: member.tier for member in status.members}
     found = sorted(
-        (parent.kind in ("distilled_from", "data_generated_by"), tiers[parent.name])
+        (parent.kind in OUTPUTS, tiers[parent.name])
         for parent in tier.parents
         if parent.name in tiers
     )

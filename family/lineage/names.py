@@ -1,9 +1,10 @@
 """What models are called now, and which model a name means."""
 
 import re
+from collections.abc import Iterable, Iterator
 from difflib import get_close_matches
 
-from sqlalchemy import Connection, or_, select
+from sqlalchemy import Column, ColumnElement, Connection, or_, select, union
 
 from family.errors import NotFoundError
 from family.lineage.record import model_name
@@ -11,10 +12,19 @@ from family.lineage.tables import files, heads, models
 
 ID = 16
 SHORTEST = 6
+#: Values in one statement; SQLite takes 32,766.
+MANY = 5000
+
+
+def parts(keys: Iterable[str]) -> Iterator[list[str]]:
+    """The keys, as many at a time as one statement takes."""
+    waiting = list(keys)
+    for at in range(0, len(waiting), MANY):
+        yield waiting[at : at + MANY]
 
 
 class Names:
-    """The names of all models at one moment.
+    """The names of models at one moment, looked up as they are asked for.
 
     A model that a family has now is called by its place, `quickstart/nano`; one that was
     superseded by the place that it was made for and its id, `quickstart/nano@1a2b3c4d`.
@@ -23,19 +33,26 @@ class Names:
     def __init__(self, connection: Connection, family: str | None = None) -> None:
         """`family` goes first where a model has a place in several."""
         self._connection = connection
-        now = connection.execute(
-            select(heads.c.family, heads.c.tier, heads.c.step, heads.c.key)
-            .join(models, models.c.key == heads.c.key)
-            .order_by(heads.c.family != family, heads.c.family, heads.c.tier, heads.c.step)
-        ).all()
-        self.places: dict[str, str] = {model_name(*place): key for *place, key in now}
-        self._made: dict[str, str] = {
-            row.key: row.name for row in connection.execute(select(models.c.key, models.c.name))
-        }
+        self._first = family
+        self._places: dict[str, tuple[str, ...]] = {}
+        self._made: dict[str, str] = {}
+
+    def learn(self, keys: Iterable[str]) -> None:
+        """Look up many models at once, which is quicker than one by one."""
+        new = [key for key in dict.fromkeys(keys) if key not in self._places]
+        for some in parts(new):
+            made = select(models.c.key, models.c.name).where(models.c.key.in_(some))
+            known = {row.key: row.name for row in self._connection.execute(made)}
+            now: dict[str, list[str]] = {key: [] for key in some}
+            for place, key in self._heads(heads.c.key.in_(known)):
+                now[key].append(place)
+            self._made |= known
+            self._places |= {key: tuple(places) for key, places in now.items()}
 
     def all(self, key: str) -> tuple[str, ...]:
         """Every place that has this model now."""
-        return tuple(place for place, held in self.places.items() if held == key)
+        self.learn([key])
+        return self._places[key]
 
     def of(self, key: str) -> str:
         """What to call this model; its id if nothing else is known of it."""
@@ -55,9 +72,10 @@ class Names:
         at least 6 digits of a model's id or digest, or of one of its files' SHA-256.
         NotFoundError lists the candidates of an ambiguous name, and the nearest of an unknown.
         """
-        if key := self.places.get(name):
+        there = self._at(name)
+        if key := there.get(name):
             return key
-        found = {key for place, key in self.places.items() if _bare(place) == name}
+        found = {key for place, key in there.items() if _bare(place) == name}
         found = found or self._superseded(name) or self._with_digits(name)
         if len(found) == 1:
             return found.pop()
@@ -66,40 +84,61 @@ class Names:
             raise NotFoundError(f"{name} may mean {len(found)} models; say which:{lines}")
         raise NotFoundError(self._unknown(name))
 
+    def _heads(self, *where: ColumnElement[bool]) -> list[tuple[str, str]]:
+        """Places of models that families have now, with their keys."""
+        found = self._connection.execute(
+            select(heads.c.family, heads.c.tier, heads.c.step, heads.c.key)
+            .join(models, models.c.key == heads.c.key)
+            .where(*where)
+            .order_by(heads.c.family != self._first, heads.c.family, heads.c.tier, heads.c.step)
+        )
+        return [(model_name(*place), key) for *place, key in found]
+
+    def _at(self, name: str) -> dict[str, str]:
+        """Places that may be called so, with the family or without."""
+        first = name.partition("/")[0]
+        columns = (heads.c.family, heads.c.tier, heads.c.step)
+        return dict(self._heads(or_(*(column == first for column in columns))))
+
     def _superseded(self, name: str) -> set[str]:
         place, mark, digits = name.partition("@")
-        return {
-            key
-            for key, made in self._made.items()
-            if mark and place in (made, _bare(made)) and key.startswith(digits)
-        }
+        if not mark:
+            return set()
+        found = self._connection.execute(
+            select(models.c.key, models.c.name).where(
+                *_begins(models.c.key, digits), models.c.name.endswith(place, autoescape=True)
+            )
+        )
+        return {key for key, made in found if place in (made, _bare(made))}
 
     def _with_digits(self, name: str) -> set[str]:
         if not re.fullmatch(rf"[0-9a-f]{{{SHORTEST},64}}", name):
             return set()
-        found = self._connection.scalars(
+        # Three looks into three indexes: one condition on all three would read every row.
+        columns = ((models.c.key, models.c.key), (models.c.key, models.c.digest))
+        looks = [select(key).where(*_begins(of, name)) for key, of in columns]
+        looks.append(
             select(models.c.key)
-            .join(files, files.c.model == models.c.key, isouter=True)
-            .where(
-                or_(
-                    models.c.key.startswith(name),
-                    models.c.digest.startswith(name),
-                    files.c.sha256.startswith(name),
-                )
-            )
+            .join(files, files.c.model == models.c.key)
+            .where(*_begins(files.c.sha256, name))
         )
-        return set(found)
+        return set(self._connection.scalars(union(*looks)))
 
     def _unknown(self, name: str) -> str:
-        bare = [_bare(place) for place in self.places]
-        near = get_close_matches(name, sorted({*self.places, *bare}), n=3)
+        places = [place for place, _ in self._heads()]
+        near = get_close_matches(name, sorted({*places, *map(_bare, places)}), n=3)
         if near:
             return f"{name}: there is no such model. Did you mean {' or '.join(near)}?"
-        if not self.places:
+        if not places:
             return f"{name}: no model was built yet. Run `descent build CONFIG` first."
-        return f"{name}: there is no such model. There are {', '.join(self.places)}."
+        return f"{name}: there is no such model. There are {', '.join(places)}."
 
 
 def _bare(place: str) -> str:
     """Without the family."""
     return place.partition("/")[2]
+
+
+def _begins(column: Column[str], digits: str) -> tuple[ColumnElement[bool], ColumnElement[bool]]:
+    """Hex digits that begin so: a range, which an index answers and LIKE on SQLite does not."""
+    return column >= digits, column < f"{digits}g"

@@ -5,13 +5,23 @@ from difflib import get_close_matches
 from sqlalchemy import Connection, exists, select
 
 from family.errors import NotFoundError
+from family.lineage import graph
+from family.lineage.changes import Diff, Why, diff, why
 from family.lineage.database import reading
+from family.lineage.graph import Graph
 from family.lineage.names import ID, Names
 from family.lineage.now import status
-from family.lineage.read import edges_of, figures_of, files_of
+from family.lineage.read import (
+    contained,
+    edges_of,
+    figures_of,
+    files_of,
+    path,
+    shared_ancestors,
+)
 from family.lineage.record import reindex
 from family.lineage.tables import builds, heads, models
-from family.lineage.views import LineageEdge, ModelCard, ModelRef, Status
+from family.lineage.views import Contained, LineageEdge, ModelCard, ModelRef, Status
 from family.store import Store
 
 
@@ -89,6 +99,47 @@ class Lineage:
         with reading(self.store) as connection:
             names = Names(connection)
             return tuple(edges_of(connection, names, names.resolve(name), "down"))
+
+    def diff(self, before: str, after: str) -> Diff:
+        """What differs between two models: causes, edges, figures and machines."""
+        with reading(self.store) as connection:
+            names = Names(connection)
+            return diff(connection, names, names.resolve(before), names.resolve(after))
+
+    def why(self, name: str) -> Why:
+        """What made a model's key new against the artifact before it in the same place."""
+        with reading(self.store) as connection:
+            names = Names(connection)
+            return why(connection, names, names.resolve(name))
+
+    def contains(self, name: str) -> tuple[Contained, ...]:
+        """Every set of shipped files that a model went into, superseded ones last."""
+        with reading(self.store) as connection:
+            names = Names(connection)
+            found = contained(connection, names, names.resolve(name), self.store.root)
+            return tuple(sorted(found, key=lambda one: (not one.now, one.name)))
+
+    def path(self, one: str, other: str) -> tuple[LineageEdge, ...]:
+        """The shortest way between a model and one that it came from, from the younger up.
+
+        NotFoundError, with what both came from, if neither came from the other."""
+        with reading(self.store) as connection:
+            names = Names(connection)
+            ends = names.resolve(one), names.resolve(other)
+            for younger, elder in (ends, ends[::-1]):
+                if (found := path(connection, names, younger, elder)) is not None:
+                    return tuple(found)
+            both = shared_ancestors(connection, names, *ends)
+            hint = f"Both came from {', '.join(both)}." if both else "They share no ancestor."
+            raise NotFoundError(f"Neither of {one} and {other} came from the other. {hint}")
+
+    def graph(self, name: str | None = None) -> Graph:
+        """All around one model, or without a name every model that a family has now."""
+        with reading(self.store) as connection:
+            names = Names(connection)
+            if name is None:
+                return graph.now(connection, names)
+            return graph.around(connection, names, names.resolve(name))
 
 
 def _families(connection: Connection) -> list[str]:

@@ -2,10 +2,11 @@
 
 from typing import Any
 
-from sqlalchemy import Connection, Table, delete, insert, select
+from sqlalchemy import Connection, Table, delete, func, insert, select
 
 from family.lineage import tables
 from family.lineage.database import reading, writing
+from family.lineage.views import Reindexed
 from family.store import OUTCOME, Manifest, Store
 
 Row = dict[str, Any]
@@ -33,7 +34,7 @@ def set_heads(store: Store, family: str) -> None:
         _set_heads(connection, store, family)
 
 
-def reindex(store: Store) -> None:
+def reindex(store: Store) -> Reindexed:
     """Rebuild the whole index from the store's manifests and families, in one transaction."""
     with writing(store) as connection:
         connection.execute(delete(tables.builds))
@@ -42,6 +43,16 @@ def reindex(store: Store) -> None:
             _write(connection, manifest)
         for family in store.families():
             _set_heads(connection, store, family)
+        return Reindexed(
+            artifacts=_count(connection, tables.builds),
+            models=_count(connection, tables.models),
+            edges=_count(connection, tables.edges),
+            families=tuple(store.families()),
+        )
+
+
+def _count(connection: Connection, table: Table) -> int:
+    return connection.scalars(select(func.count()).select_from(table)).one()
 
 
 def model_name(family: str, tier: str, step: str) -> str:

@@ -169,3 +169,23 @@ class ModelCard(Measured):
     seed: int | None
     environment: dict[str, Scalar]
     prefect_run_id: str | None
+
+
+class Contained(View):
+    """A set of shipped files that a model went into."""
+
+    name: str
+    model: str
+    precision: str
+    now: bool = Field(description="Whether a family has it now; false if it was superseded.")
+    folder: str
+    files: tuple[ModelFile, ...]
+
+
+class Reindexed(View):
+    """What an index that was rebuilt from the store holds."""
+
+    artifacts: int
+    models: int
+    edges: int
+    families: tuple[str, ...]

@@ -1,8 +1,8 @@
 """`descent lineage`."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Iterable
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeVar
 
 import click
 
@@ -10,7 +10,9 @@ from flows.cli.options import json_option, model_argument, store_option
 from flows.cli.reading import lineage
 
 if TYPE_CHECKING:
-    from family.lineage.views import LineageEdge, ModelCard
+    from rich.console import RenderableType
+
+Answer = TypeVar("Answer")
 
 
 @click.group("lineage")
@@ -39,13 +41,9 @@ def show(model: str, store: Path, as_json: bool) -> None:
       descent lineage show quickstart/edge/int4
       descent lineage show 3f9a1c04 --json
     """
-    from flows.cli import show as out
+    from flows.cli import tables
 
-    card = lineage(store).show(model)
-    if as_json:
-        out.json(card)
-    else:
-        _print_card(card)
+    _answer(lineage(store).show(model), tables.card, as_json)
 
 
 @command.command()
@@ -60,7 +58,9 @@ def ancestors(model: str, store: Path, as_json: bool) -> None:
       descent lineage ancestors edge
       descent lineage ancestors edge/int4 --json
     """
-    _print_edges(lineage(store).ancestors(model), as_json)
+    from flows.cli import tables
+
+    _answer(lineage(store).ancestors(model), tables.edges, as_json)
 
 
 @command.command()
@@ -75,65 +75,139 @@ def descendants(model: str, store: Path, as_json: bool) -> None:
       descent lineage descendants flagship
       descent lineage descendants mini --json
     """
-    _print_edges(lineage(store).descendants(model), as_json)
+    from flows.cli import tables
+
+    _answer(lineage(store).descendants(model), tables.edges, as_json)
 
 
-def _print_edges(edges: "Sequence[LineageEdge]", as_json: bool) -> None:
+@command.command()
+@click.argument("before")
+@click.argument("after")
+@store_option
+@json_option
+def diff(before: str, after: str, store: Path, as_json: bool) -> None:
+    """Tell which edge, setting, data or code differs between BEFORE and AFTER, and what moved.
+
+    Figures are compared only where both were measured under one protocol.
+
+    \b
+    Example:
+      descent lineage diff nano@3f9a1c04 nano
+      descent lineage diff nano edge --json
+    """
+    from flows.cli import tables
+
+    _answer(lineage(store).diff(before, after), tables.diff, as_json)
+
+
+@command.command()
+@model_argument
+@store_option
+@json_option
+def why(model: str, store: Path, as_json: bool) -> None:
+    """Tell what made MODEL's key new, against the one made before it in its family and tier.
+
+    \b
+    Example:
+      descent lineage why edge
+      descent lineage why edge/int4 --json
+    """
+    from flows.cli import tables
+
+    _answer(lineage(store).why(model), tables.why, as_json)
+
+
+@command.command()
+@click.argument("teacher")
+@store_option
+@json_option
+def contains(teacher: str, store: Path, as_json: bool) -> None:
+    """List every shipped file that descends from TEACHER, superseded ones last.
+
+    \b
+    Example:
+      descent lineage contains flagship
+      descent lineage contains mini --json
+    """
+    from flows.cli import tables
+
+    _answer(lineage(store).contains(teacher), tables.contained, as_json)
+
+
+@command.command()
+@click.argument("one")
+@click.argument("other")
+@store_option
+@json_option
+def path(one: str, other: str, store: Path, as_json: bool) -> None:
+    """Show the shortest way between ONE model and an OTHER that it came from, in either order.
+
+    \b
+    Example:
+      descent lineage path edge/int4 flagship
+      descent lineage path flagship edge --json
+    """
+    from flows.cli import tables
+
+    _answer(lineage(store).path(one, other), tables.edges, as_json)
+
+
+@command.command()
+@click.argument("model", required=False)
+@click.option(
+    "--format",
+    "form",
+    type=click.Choice(["mermaid", "dot"]),
+    default="mermaid",
+    show_default=True,
+    help="For Mermaid, or for Graphviz.",
+)
+@store_option
+@json_option
+def graph(model: str | None, form: str, store: Path, as_json: bool) -> None:
+    """Draw all that MODEL came from and that came of it; without MODEL, what families have now.
+
+    Weights flow along solid arrows, outputs along dashed ones.
+
+    \b
+    Example:
+      descent lineage graph edge
+      descent lineage graph --format dot | dot -Tsvg > family.svg
+    """
+    found = lineage(store).graph(model)
+    if as_json:
+        from flows.cli import show as out
+
+        out.json(found)
+    else:
+        click.echo(found.dot() if form == "dot" else found.mermaid(), nl=False)
+
+
+@command.command()
+@store_option
+@json_option
+def reindex(store: Path, as_json: bool) -> None:
+    """Rebuild the index from the store's manifests, which are the truth about every artifact.
+
+    \b
+    Example:
+      descent lineage reindex
+      descent lineage reindex --store /data/store
+    """
+    from family.lineage.record import reindex as rebuild
+    from family.store import Store
+    from flows.cli import tables
+
+    _answer(rebuild(Store.existing(store)), tables.reindexed, as_json)
+
+
+def _answer(
+    found: Answer, as_tables: "Callable[[Answer], Iterable[RenderableType]]", as_json: bool
+) -> None:
+    """Print an answer as JSON, or as tables for people."""
     from flows.cli import show as out
 
     if as_json:
-        out.json(edges)
+        out.json(found)
     else:
-        rows = [
-            (one.child_name, _words(one.kind), one.parent_name, _pairs(one.detail)) for one in edges
-        ]
-        out.show(out.table(("model", "kind", "parent", "detail"), rows))
-
-
-def _print_card(card: "ModelCard") -> None:
-    from flows.cli import show as out
-
-    facts = {
-        "model": card.model,
-        "names": ", ".join(card.names),
-        "precision": card.precision,
-        "parameters": f"{card.parameters:,}",
-        "architecture": f"{card.architecture} ({_pairs(card.shape)})",
-        "digest": card.digest,
-        "folder": card.folder,
-        "made": f"{card.created}, in {out.duration(card.seconds)}",
-        "seed": str(card.seed) if card.seed is not None else "",
-        "prefect run": card.prefect_run_id or "",
-        "environment": _pairs(card.environment),
-        "facts": _pairs(card.facts),
-    }
-    out.show(out.table((card.name, ""), [(name, text) for name, text in facts.items() if text]))
-    if card.metrics:
-        columns = ("figure", "value", "n", "95 % interval", "protocol")
-        rows = [
-            (
-                _words(one.name),
-                f"{one.value:.4g}",
-                str(one.n),
-                "{:.4g} to {:.4g}".format(*one.interval) if one.interval else "",
-                one.protocol[:12],
-            )
-            for one in card.metrics
-        ]
-        out.show(out.table(columns, rows, right=("value", "n")))
-    edges = [(_words(one.kind), one.parent_name, _pairs(one.detail)) for one in card.parents]
-    if edges:
-        out.show(out.table(("came", "from", "detail"), edges))
-    files = [(one.path, out.size(one.bytes), one.sha256) for one in card.files]
-    out.show(out.table(("file", "size", "sha256"), files, right=("size",)))
-
-
-def _words(name: str) -> str:
-    return name.replace("_", " ")
-
-
-def _pairs(values: Mapping[str, object]) -> str:
-    return ", ".join(
-        f"{_words(name)} {value:.6g}" if isinstance(value, float) else f"{_words(name)} {value}"
-        for name, value in values.items()
-    )
+        out.show(*as_tables(found))

@@ -14,9 +14,11 @@ from click.testing import CliRunner, Result
 from pydantic import BaseModel, TypeAdapter
 
 from family.estimate import PlanReport
+from family.lineage.changes import Diff, Why
+from family.lineage.graph import Graph
 from family.lineage.map import Point
 from family.lineage.scorecard import Scorecard
-from family.lineage.views import LineageEdge, ModelCard, Status
+from family.lineage.views import Contained, LineageEdge, ModelCard, Reindexed, Status
 from flows.cli.main import cli
 
 FamilyFile = Callable[..., Path]
@@ -74,6 +76,12 @@ def test_every_command_that_reads_takes_json_and_a_store() -> None:
         (("lineage", "show", "toys/edge/int4"), ModelCard),
         (("lineage", "ancestors", "edge/int4"), list[LineageEdge]),
         (("lineage", "descendants", "flagship"), list[LineageEdge]),
+        (("lineage", "diff", "nano", "edge"), Diff),
+        (("lineage", "why", "edge"), Why),
+        (("lineage", "contains", "flagship"), list[Contained]),
+        (("lineage", "path", "edge/int4", "flagship"), list[LineageEdge]),
+        (("lineage", "graph"), Graph),
+        (("lineage", "reindex"), Reindexed),
         (("map",), list[Point]),
         (("notes",), dict[str, str]),
     ],
@@ -98,6 +106,13 @@ def test_json_has_the_documented_shape(
         (("lineage", "show", "edge"), "prefect run"),
         (("lineage", "ancestors", "edge/int4"), "pruned from"),
         (("lineage", "descendants", "mini"), "toys/nano"),
+        (("lineage", "diff", "nano", "edge"), "setting"),
+        (("lineage", "why", "edge"), "is the first that was made in its place"),
+        (("lineage", "contains", "flagship"), "toys/edge/int4"),
+        (("lineage", "path", "flagship", "edge/int4"), "toys/edge"),
+        (("lineage", "graph", "edge"), "flowchart TD"),
+        (("lineage", "graph", "--format", "dot"), "digraph lineage {"),
+        (("lineage", "reindex"), "The index was rebuilt from the store: "),
         (("notes",), "# Release notes: toys"),
     ],
 )
@@ -117,7 +132,7 @@ def test_plan_of_a_built_family_finds_nothing_stale(built: Path) -> None:
     result = descent("plan", built.parent / "toys.yaml", "--store", built, "--json")
     report = PlanReport.model_validate_json(result.stdout)
     assert {stage.status for stage in report.stages} == {"reused"}
-    assert len(report.stages) == 29
+    assert len(report.stages) == 30
 
 
 def test_plan_names_the_setting_that_makes_a_tier_stale(

@@ -10,8 +10,9 @@ import pytest
 from family.errors import NotFoundError
 from family.lineage.queries import Lineage
 from family.lineage.views import Status
+from family.stage import Outcome
 from family.store import Store
-from tests.family.lineage.hand_built import Family, add_flagship, add_tier
+from tests.family.lineage.hand_built import Family, add_flagship, add_tier, facts
 
 
 @pytest.fixture(scope="module")
@@ -312,6 +313,57 @@ def test_show_tells_how_a_model_was_made(lineage: Lineage, told: Family) -> None
         "data_generated_by",
     ]
     assert len(card.children) == 5
+
+
+# ---- contains and path ---------------------------------------------------------------------
+
+
+def test_every_shipped_file_that_descends_from_a_teacher_is_listed(family: Family) -> None:
+    old = family.heads["nano/export:int4"]
+    add_tier(family, "nano", 30_000_000, 0.71, parent="mini/distill", turn="again")
+
+    found = Lineage(family.store).contains("mini")
+
+    precisions = ("fp32", "int4", "int8")
+    now = [
+        f"toy/{tier}/{precision}" for tier in ("edge", "mini", "nano") for precision in precisions
+    ]
+    assert [one.name for one in found if one.now] == now
+    gone = [one for one in found if not one.now]
+    assert [one.model for one in gone if one.precision == "int4"] == [old[:16]]
+    assert found[-3:] == tuple(gone)
+    for one in found:
+        for file in one.files:
+            assert hashlib.sha256(Path(file.path).read_bytes()).hexdigest() == file.sha256
+        assert len(one.files) == 3
+
+
+def test_a_file_that_ships_contains_only_itself(lineage: Lineage) -> None:
+    assert [one.name for one in lineage.contains("edge/int4")] == ["toy/edge/int4"]
+    assert lineage.contains("edge/start")[0].name == "toy/edge/fp32"
+
+
+def test_the_shortest_way_between_two_models_is_told_from_the_younger_up(lineage: Lineage) -> None:
+    for ends in (("edge/int4", "flagship"), ("flagship", "edge/int4")):
+        found = lineage.path(*ends)
+        assert [(edge.child_name, edge.kind, edge.parent_name) for edge in found] == [
+            ("toy/edge/int4", "quantized_from", "toy/edge"),
+            ("toy/edge", "data_generated_by", "toy/flagship"),
+        ]
+    assert lineage.path("nano", "toy/nano") == ()
+
+
+def test_models_beside_one_another_are_told_what_both_came_from(lineage: Lineage) -> None:
+    said = r"^Neither of nano/int4 and nano/int8 came from the other\. Both came from toy/nano\.$"
+    with pytest.raises(NotFoundError, match=said):
+        lineage.path("nano/int4", "nano/int8")
+
+
+def test_models_of_two_families_may_share_no_ancestor(family: Family) -> None:
+    other = Family(family.store, "other")
+    other.seal("", "flagship", Outcome(model=facts(7)), {"w": "else"}, weights="e" * 64)
+    with pytest.raises(NotFoundError, match=r"They share no ancestor\.$"):
+        Lineage(family.store).path("other/flagship", "edge")
 
 
 # ---- the door ------------------------------------------------------------------------------

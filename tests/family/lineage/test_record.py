@@ -27,9 +27,12 @@ def test_rebuilding_the_index_from_the_store_gives_the_same_rows(family: Family)
     grown = contents(family.store)
     assert all(grown.values())
 
-    reindex(family.store)
+    found = reindex(family.store)
 
     assert contents(family.store) == grown
+    assert found.families == ("toy",)
+    counts = found.artifacts, found.models, found.edges
+    assert counts == tuple(len(grown[name]) for name in ("builds", "models", "edges"))
 
 
 def test_recording_again_changes_nothing_and_is_quick(family: Family) -> None:

@@ -1,0 +1,153 @@
+"""What `descent lineage` answers, as tables for people."""
+
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from pathlib import PurePath
+
+from rich.console import RenderableType
+
+from family.lineage.changes import Change, Diff, EdgeChange, Moved, Side, Why
+from family.lineage.views import Contained, Figure, LineageEdge, ModelCard, Reindexed
+from family.lineage.words import scalar, spaced
+from flows.cli import show
+
+#: Longer settings are cut in tables; `--json` has them whole.
+LONGEST = 60
+
+
+def edges(found: Sequence[LineageEdge]) -> Iterator[RenderableType]:
+    """One row per edge."""
+    rows = [
+        (one.child_name, spaced(one.kind), one.parent_name, _pairs(one.detail)) for one in found
+    ]
+    yield show.table(("model", "kind", "parent", "detail"), rows)
+
+
+def card(found: ModelCard) -> Iterator[RenderableType]:
+    """All about one model: facts, figures, edges and files."""
+    facts = {
+        "model": found.model,
+        "names": ", ".join(found.names),
+        "precision": found.precision,
+        "parameters": f"{found.parameters:,}",
+        "architecture": f"{found.architecture} ({_pairs(found.shape)})",
+        "digest": found.digest,
+        "folder": found.folder,
+        "made": f"{found.created}, in {show.duration(found.seconds)}",
+        "seed": str(found.seed) if found.seed is not None else "",
+        "prefect run": found.prefect_run_id or "",
+        "environment": _pairs(found.environment),
+        "facts": _pairs(found.facts),
+    }
+    yield show.table((found.name, ""), [(name, text) for name, text in facts.items() if text])
+    if found.metrics:
+        columns = ("figure", "value", "n", "95 % interval", "protocol")
+        yield show.table(columns, map(_figure, found.metrics), right=("value", "n"))
+    came = [(spaced(one.kind), one.parent_name, _pairs(one.detail)) for one in found.parents]
+    if came:
+        yield show.table(("came", "from", "detail"), came)
+    files = [(one.path, show.size(one.bytes), one.sha256) for one in found.files]
+    yield show.table(("file", "size", "sha256"), files, right=("size",))
+
+
+def diff(found: Diff) -> Iterator[RenderableType]:
+    """Both models, why they differ, and what moved."""
+    yield _sides(found.before, found.after)
+    if found.causes:
+        yield _causes(found.causes)
+    else:
+        yield "They are the same model."
+    if found.edges:
+        yield show.table(("edge", "kind", "before", "after", "detail"), map(_edge, found.edges))
+    if found.figures:
+        columns = ("figure", "before", "after", "change", "95 % intervals")
+        yield show.table(columns, map(_moved, found.figures), right=columns[1:4])
+    if found.incomparable:
+        names = ", ".join(map(spaced, found.incomparable))
+        yield f"Measured under different protocols, so not compared: {names}."
+    if found.environment:
+        rows = [(one.what, _value(one.before), _value(one.after)) for one in found.environment]
+        yield show.table(("environment", "before", "after"), rows)
+
+
+def why(found: Why) -> Iterator[RenderableType]:
+    """The artifact before this one, and what changed since."""
+    if found.earlier is None:
+        yield f"{found.model.name} ({found.model.model}) is the first that was made in its place."
+    else:
+        yield _sides(found.earlier, found.model)
+        yield _causes(found.causes)
+
+
+def contained(found: Sequence[Contained]) -> Iterator[RenderableType]:
+    """One row per file; superseded sets are marked."""
+    rows = [
+        (
+            one.name,
+            "now" if one.now else "superseded",
+            PurePath(file.path).relative_to(one.folder).as_posix(),
+            show.size(file.bytes),
+            file.sha256,
+        )
+        for one in found
+        for file in one.files
+    ]
+    yield show.table(("file set", "", "file", "size", "sha256"), rows, right=("size",))
+
+
+def reindexed(found: Reindexed) -> Iterator[RenderableType]:
+    """What the index holds now."""
+    yield (
+        f"The index was rebuilt from the store: {found.artifacts:,} artifacts, "
+        f"{found.models:,} models, {found.edges:,} edges; "
+        f"families: {', '.join(found.families) or 'none'}."
+    )
+
+
+# ---- rows ----------------------------------------------------------------------------------
+
+
+def _sides(before: Side, after: Side) -> RenderableType:
+    rows = [
+        (side, one.name, one.model, f"{one.parameters:,}", show.size(one.bytes), one.created)
+        for side, one in (("before", before), ("after", after))
+    ]
+    columns = ("", "model", "id", "parameters", "size", "made")
+    return show.table(columns, rows, right=("parameters", "size"))
+
+
+def _causes(causes: Iterable[Change]) -> RenderableType:
+    rows = [(one.kind, one.step, one.what, _value(one.before), _value(one.after)) for one in causes]
+    return show.table(("cause", "step", "what", "before", "after"), rows)
+
+
+def _edge(one: EdgeChange) -> tuple[str, ...]:
+    detail = ", ".join(
+        f"{spaced(part.what)} {_value(part.before)} → {_value(part.after)}" for part in one.detail
+    )
+    return one.child, spaced(one.kind), one.before or "", one.after or "", detail
+
+
+def _moved(one: Moved) -> tuple[str, ...]:
+    apart = {True: "apart", False: "overlap", None: ""}[one.clear]
+    values = f"{one.before:.4g}", f"{one.after:.4g}", f"{one.change:+.3g}"
+    return spaced(one.name), *values, apart
+
+
+def _figure(one: Figure) -> tuple[str, ...]:
+    interval = "{:.4g} to {:.4g}".format(*one.interval) if one.interval else ""
+    return spaced(one.name), f"{one.value:.4g}", str(one.n), interval, one.protocol[:12]
+
+
+def _value(value: object) -> str:
+    """A setting or a count, short enough for a table."""
+    if value is None:
+        return "none"
+    text = scalar(value) if isinstance(value, (bool, int, float)) else str(value)
+    return text if len(text) <= LONGEST else f"{text[: LONGEST - 3]}..."
+
+
+def _pairs(values: Mapping[str, object]) -> str:
+    return ", ".join(
+        f"{spaced(name)} {value:.6g}" if isinstance(value, float) else f"{spaced(name)} {value}"
+        for name, value in values.items()
+    )
