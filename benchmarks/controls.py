@@ -49,7 +49,7 @@ def measured(spec: FamilySpec, store: Store) -> Iterator[tuple[str, dict[str, Me
     """Build what is stale; the scores of each tier and control."""
     for step in plan.steps(spec, leaves(spec, None), STAGES):
         print(f"{step.title} ...", file=sys.stderr, flush=True)
-        made = make(step, spec.family, STAGES[step.recipe.stage], store)
+        made = make(step, spec.family, STAGES[step.recipe.stage], store, recorded=False)
         if step.name == "evaluate":
             metrics = made.manifest.outcome.metrics
             yield step.tier, {m.name: m for m in metrics if m.about == "model"}

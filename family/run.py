@@ -58,16 +58,18 @@ def make(
     prefect_run_id: str | None = None,
     on_progress: Listener | None = None,
     warn: Callable[[str], None] = print,
+    recorded: bool = True,
 ) -> Made:
     """Reuse the step's artifact if its files verify, else build, seal and record it.
 
-    Raises StageError, or the stage's own DescentError; what was sealed before stays.
+    What is not `recorded` is kept out of the lineage: a control, which nobody ships. Raises StageError, or the stage's own DescentError; what was sealed before stays.
     """
     recipe = step.recipe
     if manifest := store.manifest(recipe.key):
         faults = store.faults(manifest)
         if not faults:
-            record(store, manifest, family, step.tier, step.name)
+            if recorded:
+                record(store, manifest, family, step.tier, step.name)
             return Made("reused", manifest)
         warn(f"{step.title}: {faults[0]}; building it again")
 
@@ -94,7 +96,8 @@ def make(
         )
 
     manifest = store.seal(recipe, scratch, outcome, origin)
-    record(store, manifest, family, step.tier, step.name)
+    if recorded:
+        record(store, manifest, family, step.tier, step.name)
     return Made("built", manifest)
 
 
