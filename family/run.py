@@ -62,7 +62,8 @@ def make(
 ) -> Made:
     """Reuse the step's artifact if its files verify, else build, seal and record it.
 
-    What is not `recorded` is kept out of the lineage: a control, which nobody ships. Raises StageError, or the stage's own DescentError; what was sealed before stays.
+    What is not `recorded` is kept out of the lineage: a control, which nobody ships. Raises
+    StageError, or the stage's own DescentError; what was sealed before stays.
     """
     recipe = step.recipe
     if manifest := store.manifest(recipe.key):
