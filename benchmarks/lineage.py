@@ -170,6 +170,7 @@ def questions(lineage: Lineage, families: list[str]) -> dict[str, Callable[[], o
         "contains": lambda: lineage.contains(f"{family}/flagship"),
         "path": lambda: lineage.path(int4, f"{family}/flagship"),
         "graph": lambda: lineage.graph(edge),
+        "licences": lambda: lineage.licences(edge),
     }
 
 

@@ -17,6 +17,7 @@ from pydantic import TypeAdapter
 from family.estimate import PlanReport
 from family.lineage.changes import Diff, Why
 from family.lineage.graph import Graph
+from family.lineage.licences import Licences
 from family.lineage.map import Point
 from family.lineage.scorecard import Scorecard
 from family.lineage.views import Contained, LineageEdge, ModelCard, Reindexed, Status
@@ -78,6 +79,7 @@ SHAPES: dict[str, Any] = {
     "descent lineage path": list[LineageEdge],
     "descent lineage graph": Graph,
     "descent lineage reindex": Reindexed,
+    "descent licences": Licences,
 }
 JSON = """# What `--json` prints
 

@@ -128,7 +128,7 @@ def _fault(detail: ErrorDetails) -> Fault:
 
 
 def _asked(model: type[BaseModel] | None, name: str | int) -> str:
-    """`Add licence: its licence, as an SPDX identifier where there is one.`"""
+    """`Add name: how the flagship is called in cards and notes.`"""
     fields = model.model_fields if model else {}
     about = fields[name].description if name in fields else None
     if not about:

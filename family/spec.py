@@ -96,7 +96,15 @@ class Flagship(Settings):
         json_schema_extra=NOT_IN_KEY,
     )
     licence: str = Field(
-        description="Its licence, as an SPDX identifier where there is one.",
+        description="Its licence, one of `family/licences`: `Apache-2.0`, `MIT`, `llama3.1`, "
+        "`gemma`, ...; `other`, with `terms`, for any that is not there.",
+        min_length=1,
+        json_schema_extra=NOT_IN_KEY,
+    )
+    terms: str | None = Field(
+        None,
+        description="With `licence: other`: what it asks for, in your own words or as a link; "
+        "`descent licences` shows it.",
         min_length=1,
         json_schema_extra=NOT_IN_KEY,
     )
@@ -120,7 +128,7 @@ class About(Settings):
 
     description: str
     flagship: dict[str, str]
-    """`name` and `licence`, as in the family file."""
+    """`name`, `licence` and, where there are any, `terms`, as in the family file."""
 
 
 # ---- what it is taught with ----------------------------------------------------------------
@@ -443,4 +451,6 @@ class FamilySpec(Settings):
     def about(self) -> About:
         """The words, without what they are about."""
         flagship = {"name": self.flagship.name, "licence": self.flagship.licence}
+        if self.flagship.terms:
+            flagship["terms"] = self.flagship.terms
         return About(description=self.description, flagship=flagship)

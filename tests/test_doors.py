@@ -19,9 +19,9 @@ def modules(*folders: str) -> list[str]:
     return [name.removesuffix(".__init__") for name in names]
 
 
+GROUND = ("family/*.py", "family/licences/*.py", "family/lineage/*.py")
 LOW = [
-    *modules("family/*.py"),
-    *modules("family/lineage/*.py"),
+    *modules(*GROUND),
     "export.targets",
     "flows.stages",
 ]
@@ -69,7 +69,7 @@ def test_starts_without_a_heavy_library(module: str) -> None:
     assert within(loaded_by(module), *HEAVY) == set()
 
 
-@pytest.mark.parametrize("module", [*modules("family/*.py"), *modules("family/lineage/*.py")])
+@pytest.mark.parametrize("module", modules(*GROUND))
 def test_the_ground_names_no_heavy_library_and_neither_export_nor_flows(module: str) -> None:
     assert within(imported_by(module), *HEAVY, "export", "flows") == set()
 

@@ -9,6 +9,7 @@ from family.lineage import graph
 from family.lineage.changes import Diff, Why, diff, why
 from family.lineage.database import reading
 from family.lineage.graph import Graph
+from family.lineage.licences import Licences, licences
 from family.lineage.names import ID, Names
 from family.lineage.now import status
 from family.lineage.read import (
@@ -140,6 +141,12 @@ class Lineage:
             if name is None:
                 return graph.now(connection, names)
             return graph.around(connection, names, names.resolve(name))
+
+    def licences(self, name: str) -> Licences:
+        """Every licence that reaches a model, and whether what it asks for is met."""
+        with reading(self.store) as connection:
+            names = Names(connection)
+            return licences(connection, names, names.resolve(name), self.store.root)
 
 
 def _families(connection: Connection) -> list[str]:

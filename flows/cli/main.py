@@ -8,7 +8,7 @@ import click
 
 from family.errors import DescentError
 
-COMMANDS = ("build", "plan", "status", "lineage", "run", "scorecard", "notes", "map")
+COMMANDS = ("build", "plan", "status", "lineage", "licences", "run", "scorecard", "notes", "map")
 INTERRUPTED = 130
 
 

@@ -1,4 +1,4 @@
-"""What `descent lineage` answers, as tables for people."""
+"""What `descent lineage` and `descent licences` answer, as tables for people."""
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import PurePath
@@ -6,7 +6,9 @@ from pathlib import PurePath
 from rich.console import RenderableType
 
 from family.lineage.changes import Change, Diff, EdgeChange, Moved, Side, Why
+from family.lineage.licences import Licences, Obligation
 from family.lineage.views import Contained, Figure, LineageEdge, ModelCard, Reindexed
+from family.lineage.words import edge as edge_words
 from family.lineage.words import scalar, spaced
 from flows.cli import show
 
@@ -103,7 +105,28 @@ def reindexed(found: Reindexed) -> Iterator[RenderableType]:
     )
 
 
+def licences(found: Licences) -> Iterator[RenderableType]:
+    """Who is under which licence, what each asks for, and what this is not."""
+    held = [(one.name, one.licence, one.about) for one in found.licensed]
+    yield show.table(("under a licence", "which", "about"), held)
+    yield show.table(
+        ("status", "licence", "rule", "brought by", "says", "where"),
+        map(_obligation, found.obligations),
+    )
+    yield f"Looked into: {', '.join(found.checked)}."
+    yield found.remark
+
+
 # ---- rows ----------------------------------------------------------------------------------
+
+
+def _obligation(one: Obligation) -> tuple[str, ...]:
+    edge = one.edge
+    by = edge_words(edge.kind, edge.parent_name, {}) if edge else "the model itself"
+    status = f"{one.status}: {', '.join(one.lacking)}" if one.lacking else one.status
+    brought = f"{edge.child_name} {by}" if edge else by
+    where = f"{one.source}, {one.section} ({one.date})"
+    return status, one.licence, one.rule, brought, one.says, where
 
 
 def _sides(before: Side, after: Side) -> RenderableType:

@@ -105,6 +105,12 @@ def test_paths_are_relative_to_the_file(
     assert spec.prompts.path == str(tmp_path / "../prompts.txt")
 
 
+def test_another_licence_comes_with_its_terms(write: Write) -> None:
+    spec = load(write(("licence: Apache-2.0", "licence: other\n  terms: Be kind.")))
+    assert spec.about.flagship["terms"] == "Be kind."
+    assert "terms" not in load(write()).about.flagship
+
+
 def test_an_absolute_path_stays(write: Write) -> None:
     source = "{kind: gguf, path: models/flagship.gguf}"
     spec = load(write((source, "{kind: folder, path: /models/x}")))
@@ -210,6 +216,28 @@ def test_all_faults_are_told_at_once_in_the_order_of_the_file(faults: Faults) ->
         ),
         ("{kind: prune, shape: {layers: 16}}", "", "tiers.mini.start: nothing stands where a mapp"),
         ("licence: Apache-2.0", "licence: 2026-01-01", "flagship.licence: 2026-01-01 stands where"),
+        # licences
+        (
+            "licence: Apache-2.0",
+            "licence: apache 2",
+            "flagship.licence: `apache 2` is not a licence whose terms are known here; did you "
+            "mean `Apache-2.0`? If not, write `other`, and what it asks for into flagship.terms.",
+        ),
+        (
+            "licence: Apache-2.0",
+            "licence: WTFPL",
+            "flagship.licence: `WTFPL` is not a licence whose terms are known here; known: `anth",
+        ),
+        (
+            "licence: Apache-2.0",
+            "licence: other",
+            "flagship.terms: missing, and `licence: other` says nothing of what it asks for. Wri",
+        ),
+        (
+            "licence: Apache-2.0",
+            "licence: MIT\n  terms: Be kind.",
+            "flagship.terms: only read with `licence: other`; the terms of MIT are known. Leave",
+        ),
         # teachers and parents
         ("from: mini", "from: edge", "tiers.nano.start.from: `edge` comes after nano, and a tier "),
         ("from: mini", "from: nano", "tiers.nano.start.from: `nano` is this tier itself. Name `fl"),

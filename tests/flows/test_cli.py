@@ -16,6 +16,7 @@ from pydantic import BaseModel, TypeAdapter
 from family.estimate import PlanReport
 from family.lineage.changes import Diff, Why
 from family.lineage.graph import Graph
+from family.lineage.licences import Licences
 from family.lineage.map import Point
 from family.lineage.scorecard import Scorecard
 from family.lineage.views import Contained, LineageEdge, ModelCard, Reindexed, Status
@@ -82,6 +83,7 @@ def test_every_command_that_reads_takes_json_and_a_store() -> None:
         (("lineage", "path", "edge/int4", "flagship"), list[LineageEdge]),
         (("lineage", "graph"), Graph),
         (("lineage", "reindex"), Reindexed),
+        (("licences", "edge/int4"), Licences),
         (("map",), list[Point]),
         (("notes",), dict[str, str]),
     ],
@@ -112,6 +114,7 @@ def test_json_has_the_documented_shape(
         (("lineage", "path", "flagship", "edge/int4"), "toys/edge"),
         (("lineage", "graph", "edge"), "flowchart TD"),
         (("lineage", "graph", "--format", "dot"), "digraph lineage {"),
+        (("licences", "edge"), "This is no legal advice"),
         (("lineage", "reindex"), "The index was rebuilt from the store: "),
         (("notes",), "# Release notes: toys"),
     ],
@@ -149,7 +152,7 @@ def test_plan_names_the_setting_that_makes_a_tier_stale(
 def test_plan_needs_no_store_and_makes_none(family_file: FamilyFile, tmp_path: Path) -> None:
     result = descent("plan", family_file(), "--store", tmp_path / "none")
     assert result.exit_code == 0, result.output
-    assert "29 stale" in result.stdout
+    assert "30 stale" in result.stdout
     assert "never built" in result.stdout
     assert not (tmp_path / "none").exists()
 
@@ -184,8 +187,9 @@ def test_run_streams_the_shipped_int4_file(built: Path, monkeypatch: pytest.Monk
 
 @pytest.mark.parametrize("name", sorted(set(READING) - {"descent plan"}))
 def test_without_a_store_the_error_says_what_to_do(name: str, tmp_path: Path) -> None:
-    model = ("edge",) if "MODEL" in COMMANDS[name].collect_usage_pieces(click.Context(cli)) else ()
-    result = descent(*name.split()[1:], *model, "--store", tmp_path / "none")
+    arguments = [one for one in COMMANDS[name].params if isinstance(one, click.Argument)]
+    models = ["edge" for one in arguments if one.required]
+    result = descent(*name.split()[1:], *models, "--store", tmp_path / "none")
     assert result.exit_code == 1
     assert "there is no store here. Run `descent build CONFIG` first" in result.stderr
     assert "Traceback" not in result.output

@@ -37,6 +37,7 @@ def asked(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Callable[[], ob
         "contains",
         "path",
         "graph",
+        "licences",
     ],
 )
 def test_every_question_is_quick(asked: dict[str, Callable[[], object]], question: str) -> None:
