@@ -78,6 +78,13 @@ def test_int4_files_are_small_and_fast(status: Any) -> None:
         assert small["decode_ratio"] >= 3
 
 
+def test_int4_files_lose_next_to_nothing_after_training_on_the_grid(status: Any) -> None:
+    for tier in tiers(status).values():
+        measured = figures(files(tier)["int4"]["metrics"])
+        assert measured["bits_per_byte_rise"] < 0.03
+        assert measured["kl"] < 0.05
+
+
 def test_int8_files_lose_next_to_nothing(status: Any) -> None:
     assert figures(files(tiers(status)["nano"])["int8"]["metrics"])["bits_per_byte_rise"] < 0.005
 
