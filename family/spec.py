@@ -301,7 +301,12 @@ class QuantizationAware(Settings):
     """The last steps of training compute with the weights on the very grid that int4 files store:
     the exported integers are the trained ones, and int4 costs what training could not mend."""
 
-    share: float = Field(0.4, gt=0, le=1, description="Share of the steps, the last ones.")
+    share: float = Field(
+        0.4,
+        gt=0,
+        le=1,
+        description="Share of the steps, the last ones; all of them if the start lies on the grid.",
+    )
     block_size: Literal[32, 64, 128] = Field(
         32, description="Weights that share a scale; that of the tier's int4 export."
     )

@@ -32,6 +32,11 @@ class Grid:
         # A tied head and its embedding are one weight, and count once.
         self.weights = list({id(m.weight): m.weight for m in modules}.values())
 
+    @torch.no_grad()
+    def holds(self) -> bool:
+        """Whether all weights lie on the grid already."""
+        return all(torch.equal(on_grid(w.data, self.block), w.data) for w in self.weights)
+
     @contextmanager
     def applied(self) -> Iterator[None]:
         """Compute with the weights on the grid, and go back to the ones off it.

@@ -54,7 +54,10 @@ def distill(inputs: Mapping[str, Path], settings: Distill, out: Path) -> Outcome
     trainer.terms = {term.kind: term.weight for term in settings.loss}
     if settings.quantize:
         trainer.grid = Grid(student, settings.quantize.block_size)
-        trainer.steps_off_grid = budget.steps - round(settings.quantize.share * budget.steps)
+        # A start on the grid stays on it: rounding would take back every step that is smaller
+        # than half of the grid's, and with them most of what was learned off it.
+        share = 1 if trainer.grid.holds() else settings.quantize.share
+        trainer.steps_off_grid = budget.steps - round(share * budget.steps)
     trainer.train(resume_from_checkpoint=marks.last())
     if trainer.grid:
         trainer.grid.settle()

@@ -1,3 +1,4 @@
+import shutil
 from pathlib import Path
 
 import numpy as np
@@ -5,7 +6,7 @@ import onnx
 import pytest
 import torch
 from onnxruntime.quantization.matmul_nbits_quantizer import MatMulNBitsQuantizer
-from safetensors.torch import load_file
+from safetensors.torch import load_file, save_file
 
 from export.build import export
 from family.distill.grid import on_grid
@@ -91,6 +92,22 @@ def test_training_goes_on_off_the_grid_and_ends_on_it(
         if weight.dim() == 2:
             assert torch.equal(on_grid(weight, BLOCK), weight)
             assert not torch.equal(weight, on_grid(before[name], BLOCK)), name
+
+
+def test_a_start_on_the_grid_is_trained_on_it_from_the_first_step(
+    tiny_family: TinyFamily, tmp_path: Path
+) -> None:
+    parent, late, whole = (tmp_path / name for name in ("parent", "late", "whole"))
+    shutil.copytree(tiny_family.start, parent)
+    weights = load_file(parent / "model.safetensors")
+    settled = {n: on_grid(w, BLOCK) if w.dim() == 2 else w for n, w in weights.items()}
+    save_file(settled, parent / "model.safetensors", {"format": "pt"})
+    for out, share in ((late, 0.1), (whole, 1.0)):
+        out.mkdir()
+        settings = DISTILL.model_copy(update={"quantize": QuantizationAware(share=share)})
+        distill({**tiny_family.distill_inputs, "student": parent}, settings, out)
+    one, other = load_file(late / "model.safetensors"), load_file(whole / "model.safetensors")
+    assert all(torch.equal(one[name], other[name]) for name in one)
 
 
 @pytest.mark.parametrize("seed", range(5))
