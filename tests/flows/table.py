@@ -5,12 +5,14 @@ Each toy writes one small file that follows from its inputs and settings.
 
 import os
 import time
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import replace
 from pathlib import Path
 
+from family import plan
+from family.leaves import leaves
 from family.progress import report
-from family.spec import Distill, Export, ModelShape
+from family.spec import Distill, Export, FamilySpec, ModelShape
 from family.stage import Edge, EdgeKind, Metric, ModelFacts, Outcome, Settings, digest_json, keyed
 from family.store import sha256
 from flows.stages import STAGES as REAL
@@ -76,16 +78,27 @@ def verify(inputs: Mapping[str, Path], settings: Settings, out: Path) -> Outcome
     )
 
 
-TOYS = {"flagship": model, "start": model, "distill": model}
+TOYS: dict[str, Callable[..., Outcome]] = {"flagship": model, "start": model, "distill": model}
 TOYS |= {"evaluate": evaluate, "export": export, "verify": verify}
+#: The gate and the words are the real ones. Only what may linger has a process of its own.
 STAGES = {
-    name: replace(stage, function=f"tests.flows.table:{TOYS.get(name, toy).__name__}")
-    if name != "gate"
-    else stage
+    name: stage
+    if name in ("about", "gate")
+    else replace(
+        stage,
+        function=f"tests.flows.table:{TOYS.get(name, toy).__name__}",
+        heavy=name == "distill",
+    )
     for name, stage in REAL.items()
 }
-#: Only what may linger needs a process of its own.
-STAGES = {name: replace(stage, heavy=name == "distill") for name, stage in STAGES.items()}
+
+
+def titles(spec: FamilySpec) -> dict[str, list[str]]:
+    """Titles of all stages by tier, sorted; "" for what all tiers share."""
+    found: dict[str, list[str]] = {}
+    for step in plan.steps(spec, leaves(spec, None), STAGES):
+        found.setdefault(step.tier, []).append(step.title)
+    return {tier: sorted(names) for tier, names in found.items()}
 
 
 def _write(inputs: Mapping[str, Path], settings: Settings, path: Path) -> None:
