@@ -130,7 +130,7 @@ def test_a_second_build_does_no_work(store: Path) -> None:
 
 def test_a_change_to_edge_leaves_nano_alone(store: Path, tmp_path: Path) -> None:
     changed = tmp_path / "changed.yaml"
-    changed.write_text(CONFIG.read_text().replace("tokens: 8000", "tokens: 9000"))
+    changed.write_text(CONFIG.read_text().replace("tokens: 24000", "tokens: 25000"))
     planned = read(store, "plan", changed)["stages"]
     stale = {(stage["tier"], stage["stage"]) for stage in planned if stage["status"] == "stale"}
     assert {tier for tier, _ in stale} == {"edge"}
@@ -139,4 +139,4 @@ def test_a_change_to_edge_leaves_nano_alone(store: Path, tmp_path: Path) -> None
         for stage in planned
         if (stage["tier"], stage["stage"]) == ("edge", "distill")
     ]
-    assert "tiers.edge.distill.tokens: 8000 → 9000" in reason
+    assert "tiers.edge.distill.tokens: 24000 → 25000" in reason
