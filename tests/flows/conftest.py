@@ -18,37 +18,9 @@ from family.spec import FamilySpec
 from flows import stages
 from flows.server import prefect_api
 from tests.flows import table
-
-#: nano starts from mini, and edge from the flagship.
-TOYS: dict[str, Any] = {
-    "family": "toys",
-    "flagship": {
-        "name": "Toy",
-        "licence": "Apache-2.0",
-        "source": {"kind": "hub", "repo": "toys/toy", "revision": 40 * "a"},
-    },
-    "prompts": {
-        "kind": "grammar",
-        "held_out": 0.3,
-        "topics": ["tea", "rain", "snow", "wind", "salt", "iron", "wood", "milk"],
-        "requests": ["What is {topic}?"],
-    },
-    "tiers": {
-        "mini": {"start": {"kind": "prune", "shape": {"layers": 4}}},
-        "nano": {"start": {"kind": "prune", "from": "mini", "shape": {"layers": 3}}},
-        "edge": {"start": {"kind": "prune", "shape": {"layers": 2}}},
-    },
-}
+from tests.flows.family import TOYS, changed
 
 FamilyFile = Callable[..., Path]
-
-
-def changed(**tiers: dict[str, Any]) -> dict[str, Any]:
-    """The family of toys with some settings of tiers changed."""
-    raw: dict[str, Any] = json.loads(json.dumps(TOYS))
-    for name, settings in tiers.items():
-        raw["tiers"][name] |= settings
-    return raw
 
 
 @pytest.fixture
@@ -75,9 +47,11 @@ def server() -> Iterator[str]:
         yield os.environ["PREFECT_API_URL"]
 
 
-@pytest.fixture(autouse=True)
-def _toys(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(stages, "STAGES", table.STAGES)
+@pytest.fixture(scope="module", autouse=True)
+def _toys() -> Iterator[None]:
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(stages, "STAGES", table.STAGES)
+        yield
 
 
 @pytest.fixture(scope="session")
