@@ -16,9 +16,12 @@ import tempfile
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import IO
+from typing import IO, TYPE_CHECKING
 
 from family.errors import DescentError
+
+if TYPE_CHECKING:
+    from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 #: Nothing is told to anybody, and the terminal is the command's, not Prefect's.
 QUIET = {
@@ -131,14 +134,27 @@ def _drain() -> None:
     EventsWorker.drain_all()
 
 
+def hasty(app: "ASGIApp") -> "ASGIApp":
+    """Have what met a lock of SQLite's tried again at once; Prefect would wait 2 s each time."""
+
+    async def answer(scope: "Scope", receive: "Receive", send: "Send") -> None:
+        async def send_on(message: "Message") -> None:
+            if message["type"] == "http.response.start" and message["status"] == 503:
+                message["headers"] = [*message["headers"], (b"retry-after", b"0.2")]
+            await send(message)
+
+        await app(scope, receive, send_on)
+
+    return answer
+
+
 def serve(listener: socket.socket) -> None:
     """Run Prefect's API until standard input ends; the interface and the services stay off."""
     import uvicorn
     from prefect.server.api.server import create_app
 
-    config = uvicorn.Config(
-        create_app(ephemeral=True, final=True), log_level="error", timeout_graceful_shutdown=10
-    )
+    app = hasty(create_app(ephemeral=True, final=True))
+    config = uvicorn.Config(app, log_level="error", timeout_graceful_shutdown=10)
     server = uvicorn.Server(config)
 
     def end_with_builder() -> None:

@@ -1,5 +1,6 @@
 """Where the runs are kept."""
 
+import asyncio
 import os
 import socket
 import subprocess
@@ -10,8 +11,11 @@ from pathlib import Path
 
 import httpx
 import pytest
+from starlette.responses import PlainTextResponse
+from starlette.types import Receive, Scope, Send
 
 from family.load import load
+from flows.server import hasty
 from tests.flows.table import titles
 
 FamilyFile = Callable[..., Path]
@@ -91,3 +95,15 @@ def test_a_server_that_does_not_answer_is_said_before_anything_is_built(
     assert f"http://127.0.0.1:{port}/api: Prefect's server does not answer" in done.stderr
     assert "unset PREFECT_API_URL" in done.stderr
     assert "Traceback" not in done.stderr
+
+
+def test_what_met_a_lock_is_tried_again_at_once() -> None:
+    async def locked(scope: Scope, receive: Receive, send: Send) -> None:
+        await PlainTextResponse("locked", status_code=503)(scope, receive, send)
+
+    async def ask() -> httpx.Response:
+        transport = httpx.ASGITransport(hasty(locked))
+        async with httpx.AsyncClient(transport=transport, base_url="http://server") as client:
+            return await client.get("/")
+
+    assert float(asyncio.run(ask()).headers["retry-after"]) < 1
