@@ -1,6 +1,7 @@
 """What tests of all parts share."""
 
 import os
+import signal
 import subprocess
 from collections.abc import Iterator
 from pathlib import Path
@@ -14,6 +15,10 @@ os.environ["PYTHONPATH"] = os.pathsep.join(
     filter(None, [str(Path(__file__).parent.parent), os.environ.get("PYTHONPATH")])
 )
 os.environ.setdefault("OMP_NUM_THREADS", "1")
+
+# A shell that runs the suite in the background ignores Ctrl-C, and its processes inherit that: the
+# builders that tests interrupt could not be interrupted.
+signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 @pytest.fixture
