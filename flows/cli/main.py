@@ -47,7 +47,7 @@ def cli() -> None:
     Example:
       descent plan configs/quickstart.yaml
       descent build configs/quickstart.yaml
-      descent run edge "How do I keep bread fresh?"
+      descent run edge "Write an email that asks for help with a late delivery."
     """
 
 

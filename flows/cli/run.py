@@ -42,8 +42,8 @@ def command(
 
     \b
     Example:
-      descent run edge "How do I keep bread fresh?"
-      descent run quickstart/mini "Tell me about tea." --precision int8 --max-tokens 40
+      descent run edge "Write an email that asks for help with a late delivery."
+      descent run quickstart/mini "Write a thank-you email." --precision int8 --max-tokens 40
     """
     found = lineage(store)
     reference = found.resolve(model)
