@@ -9,4 +9,5 @@ from family.stage import Outcome
 
 def about(inputs: Mapping[str, Path], settings: About, out: Path) -> Outcome:
     """Keep the words as facts."""
-    return Outcome(facts={"description": settings.description, **settings.flagship})
+    tiers = ",".join(settings.tiers)
+    return Outcome(facts={"description": settings.description, "tiers": tiers, **settings.flagship})

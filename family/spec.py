@@ -129,6 +129,7 @@ class About(Settings):
     description: str
     flagship: dict[str, str]
     """`name`, `licence` and, where there are any, `terms`, as in the family file."""
+    tiers: tuple[str, ...] = ()
 
 
 # ---- what it is taught with ----------------------------------------------------------------
@@ -458,4 +459,4 @@ class FamilySpec(Settings):
         flagship = {"name": self.flagship.name, "licence": self.flagship.licence}
         if self.flagship.terms:
             flagship["terms"] = self.flagship.terms
-        return About(description=self.description, flagship=flagship)
+        return About(description=self.description, flagship=flagship, tiers=tuple(self.tiers))

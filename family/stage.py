@@ -158,6 +158,15 @@ class ModelFacts(Settings):
     shape: dict[str, int]
 
 
+class DatasetFacts(Settings):
+    """What the data in this artifact is; its digest is the artifact's."""
+
+    kind: Literal["prompts", "responses", "blocks"]
+    train: int = Field(description="Rows to train on: prompts, answers or blocks.")
+    held_out: int = Field(description="Rows that no training sees.")
+    tokens: int | None = Field(None, description="Answer tokens to train on; null if uncounted.")
+
+
 class Verdict(Settings):
     """One bound of a gate against what was measured."""
 
@@ -171,6 +180,7 @@ class Outcome(Settings):
     """What a stage says about its artifact, sealed with it as outcome.json."""
 
     model: ModelFacts | None = None
+    dataset: DatasetFacts | None = None
     edges: tuple[Edge, ...] = ()
     metrics: tuple[Metric, ...] = ()
     verdicts: tuple[Verdict, ...] = ()

@@ -4,6 +4,7 @@ store.json              the layout's version
 artifacts/<key>/        what a stage wrote, and manifest.json, written last
 scratch/<key>/          half-done work; a killed stage that resumes finds its checkpoints here
 families/<family>.json  which key each stage of each tier has now
+releases/  decisions/   what people decided about families; see family.ledger
 downloads/  logs/  lineage.db  lock
 """
 
@@ -118,7 +119,7 @@ class Store:
         with disk_faults(self.root.parent if self.root.parent.exists() else Path.cwd()):
             for name in ("artifacts", "scratch", "families", "downloads", "logs"):
                 (self.root / name).mkdir(parents=True, exist_ok=True)
-            _write_json(mark, {"format": FORMAT})
+            write_json(mark, {"format": FORMAT})
 
     def _check(self, mark: Path) -> None:
         try:
@@ -186,7 +187,7 @@ class Store:
                 outcome=outcome,
                 origin=origin(),
             )
-            _write_json(scratch / MANIFEST, manifest.model_dump(mode="json"))
+            write_json(scratch / MANIFEST, manifest.model_dump(mode="json"))
             target = self.folder(recipe.key)
             if target.exists():
                 shutil.rmtree(target)
@@ -230,7 +231,7 @@ class Store:
 
     def set_head(self, family: str, head: dict[str, str]) -> None:
         with disk_faults(self.root):
-            _write_json(self.root / "families" / f"{family}.json", head)
+            write_json(self.root / "families" / f"{family}.json", head)
 
     # ---- one builder at a time -------------------------------------------------------------
 
@@ -259,7 +260,7 @@ class Store:
             yield
 
 
-def _write_json(path: Path, value: Any) -> None:
+def write_json(path: Path, value: Any) -> None:
     """Write whole or not at all."""
     part = path.with_name(path.name + ".part")
     with part.open("w") as file:

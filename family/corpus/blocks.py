@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from family.errors import DescentError
 from family.spec import Corpus
-from family.stage import Outcome
+from family.stage import DatasetFacts, Outcome
 from family.teacher.open import load_tokenizer
 
 
@@ -39,14 +39,18 @@ def corpus(inputs: Mapping[str, Path], settings: Corpus, out: Path) -> Outcome:
     for name in ("train.jsonl", "held_out.jsonl"):
         shutil.copyfile(inputs["responses"] / name, out / name)
     return Outcome(
+        dataset=DatasetFacts(
+            kind="blocks",
+            train=blocks.count,
+            held_out=len((out / "held_out.jsonl").read_text().splitlines()),
+            tokens=int(blocks.keep.sum()),
+        ),
         facts={
             "conversations": len(fitting),
             "left_out": len(rows) - len(fitting),
-            "blocks": blocks.count,
             "tokens": int(blocks.used.sum()),
-            "target_tokens": int(blocks.keep.sum()),
             "filled": round(float(blocks.used.sum()) / blocks.tokens.size, 4),
-        }
+        },
     )
 
 

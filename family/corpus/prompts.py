@@ -7,7 +7,7 @@ from pathlib import Path
 
 from family.errors import DescentError
 from family.spec import FilePrompts, GrammarPrompts
-from family.stage import Outcome
+from family.stage import DatasetFacts, Outcome
 
 
 def prompts(
@@ -19,7 +19,7 @@ def prompts(
         raise DescentError(f"prompts.held_out: {fault}")
     for name, rows in (("train", train), ("held_out", held)):
         (out / f"{name}.txt").write_text("".join(json.dumps(row) + "\n" for row in rows))
-    return Outcome(facts={"train_prompts": len(train), "held_out_prompts": len(held)})
+    return Outcome(dataset=DatasetFacts(kind="prompts", train=len(train), held_out=len(held)))
 
 
 def split(settings: GrammarPrompts | FilePrompts) -> tuple[list[str], list[str]]:

@@ -10,7 +10,7 @@ import torch
 from family.corpus import prompts
 from family.progress import report
 from family.spec import Responses
-from family.stage import Outcome
+from family.stage import DatasetFacts, Outcome
 from family.teacher.open import load, load_tokenizer
 
 PART = "answered.jsonl.part"
@@ -32,8 +32,13 @@ def responses(inputs: Mapping[str, Path], settings: Responses, out: Path) -> Out
                     kept = {name: row[name] for name in ("prompt", "context", "answer")}
                     file.write(json.dumps(kept) + "\n")
     (out / PART).unlink()
-    tokens = sum(int(row["tokens"]) for row in rows)
-    return Outcome(facts={"answers": len(rows), "answer_tokens": tokens})
+    train = [int(row["tokens"]) for row in rows if row["split"] == "train"]
+    return Outcome(
+        dataset=DatasetFacts(
+            kind="responses", train=len(train), held_out=len(rows) - len(train), tokens=sum(train)
+        ),
+        facts={"answer_tokens": sum(int(row["tokens"]) for row in rows)},
+    )
 
 
 def _answered(

@@ -1,9 +1,12 @@
 """Writing the index: rows as an artifact is sealed, and the whole of it from the store."""
 
+from collections.abc import Iterable
 from typing import Any
 
 from sqlalchemy import Connection, Table, delete, func, insert, select
 
+from family import ledger
+from family.ledger import Decision, Release
 from family.lineage import tables
 from family.lineage.database import reading, writing
 from family.lineage.views import Reindexed
@@ -34,15 +37,32 @@ def set_heads(store: Store, family: str) -> None:
         _set_heads(connection, store, family)
 
 
-def reindex(store: Store) -> Reindexed:
-    """Rebuild the whole index from the store's manifests and families, in one transaction."""
+def record_release(store: Store, release: Release, digest: str) -> None:
+    """Note a release; `digest` is the SHA-256 of its file."""
     with writing(store) as connection:
-        connection.execute(delete(tables.builds))
-        connection.execute(delete(tables.heads))
+        _write_release(connection, release, digest)
+
+
+def record_decisions(store: Store, decisions: Iterable[Decision]) -> None:
+    """Note what people decided, all of it or nothing."""
+    with writing(store) as connection:
+        for decision in decisions:
+            _replace(connection, tables.decisions, decision.model_dump())
+
+
+def reindex(store: Store) -> Reindexed:
+    """Rebuild the whole index from the files of the store, in one transaction."""
+    with writing(store) as connection:
+        for table in (tables.builds, tables.heads, tables.releases, tables.decisions):
+            connection.execute(delete(table))
         for manifest in store.manifests():
             _write(connection, manifest)
         for family in store.families():
             _set_heads(connection, store, family)
+        for release, digest in ledger.releases(store):
+            _write_release(connection, release, digest)
+        for decision in ledger.decisions(store):
+            _replace(connection, tables.decisions, decision.model_dump())
         return Reindexed(
             artifacts=_count(connection, tables.builds),
             models=_count(connection, tables.models),
@@ -102,6 +122,8 @@ def _rows(manifest: Manifest) -> list[tuple[Table, list[Row]]]:
             if name != OUTCOME
         ]
         rows += [(tables.models, [model]), (tables.files, files)]
+    if outcome.dataset:
+        rows.append((tables.datasets, [{"key": key, **outcome.dataset.model_dump()}]))
     edges = [
         {
             "child": key,
@@ -126,6 +148,23 @@ def _rows(manifest: Manifest) -> list[tuple[Table, list[Row]]]:
         for position, verdict in enumerate(outcome.verdicts)
     ]
     return [*rows, (tables.edges, edges), (tables.metrics, metrics), (tables.verdicts, verdicts)]
+
+
+def _write_release(connection: Connection, release: Release, digest: str) -> None:
+    said = release.model_dump()
+    names = [column.name for column in tables.releases.columns]
+    row: Row = {name: said[name] for name in names if name in said} | {"digest": digest}
+    _replace(connection, tables.releases, row)
+    version: Row = {"family": release.family, "version": release.version}
+    for place, key in release.steps.items():
+        tier, _, step = place.partition("/")
+        connection.execute(
+            insert(tables.released), {**version, "tier": tier, "step": step, "key": key}
+        )
+    for position, owed in enumerate(release.obligations):
+        connection.execute(
+            insert(tables.obligations), {**version, "position": position, **owed.model_dump()}
+        )
 
 
 def _set_heads(connection: Connection, store: Store, family: str) -> None:

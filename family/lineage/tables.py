@@ -1,9 +1,10 @@
-"""The index's tables. Every row but those of `heads` follows from one sealed manifest.
+"""The index's tables. Every row follows from one file of the store.
 
-builds ──┬── models ── files
-         ├── edges
-         ├── metrics        heads: which artifact each step of a family has now
-         └── verdicts
+a manifest:  builds ──┬── models ── files         a family's file:   heads
+                      ├── edges                   a release's file:  releases ──┬── released
+                      ├── metrics                                               └── obligations
+                      ├── verdicts                a decision's file: decisions
+                      └── datasets
 
 A change here needs a migration; a test compares the two.
 """
@@ -15,6 +16,7 @@ from sqlalchemy import (
     Column,
     Float,
     ForeignKey,
+    ForeignKeyConstraint,
     Integer,
     MetaData,
     String,
@@ -129,6 +131,17 @@ verdicts = Table(
     Column("passed", Boolean, nullable=False),
 )
 
+#: The artifacts that are data: what a tier is taught with, on the way from prompts to blocks.
+datasets = Table(
+    "datasets",
+    metadata,
+    _key("key", "builds.key", primary_key=True),
+    _text("kind"),
+    Column("train", BigInteger, nullable=False),
+    Column("held_out", BigInteger, nullable=False),
+    Column("tokens", BigInteger),
+)
+
 #: Which artifact each step of a family has now. One artifact may serve several steps.
 heads = Table(
     "heads",
@@ -137,4 +150,67 @@ heads = Table(
     _text("tier", primary_key=True),
     _text("step", primary_key=True),
     _key("key", index=True),
+)
+
+#: A version of a whole family. `digest` is the SHA-256 of its file in the store.
+releases = Table(
+    "releases",
+    metadata,
+    _text("family", primary_key=True),
+    _text("version", primary_key=True),
+    _text("change"),
+    Column("previous", String),
+    _text("by"),
+    _text("note"),
+    _text("created"),
+    _text("digest", index=True),
+)
+
+
+def _of_a_release() -> ForeignKeyConstraint:
+    """Rows go when the release that they hang on goes."""
+    return ForeignKeyConstraint(
+        ["family", "version"], ["releases.family", "releases.version"], ondelete="CASCADE"
+    )
+
+
+#: Which artifact each step had when the release was made.
+released = Table(
+    "released",
+    metadata,
+    _text("family", primary_key=True),
+    _text("version", primary_key=True),
+    _text("tier", primary_key=True),
+    _text("step", primary_key=True),
+    _key("key", index=True),
+    _of_a_release(),
+)
+
+#: What licences asked of a release's models when it was made, and whether it was met.
+obligations = Table(
+    "obligations",
+    metadata,
+    _text("family", primary_key=True),
+    _text("version", primary_key=True),
+    Column("position", Integer, primary_key=True),
+    _key("model", index=True),
+    _text("subject"),
+    _text("status"),
+    Column("detail", JSON, nullable=False),
+    _of_a_release(),
+)
+
+#: What people decided about a family's releases, in order.
+decisions = Table(
+    "decisions",
+    metadata,
+    _text("family", primary_key=True),
+    Column("number", Integer, primary_key=True),
+    _text("kind"),
+    _text("version"),
+    Column("alias", String),
+    Column("subject", String),
+    _text("by"),
+    _text("reason"),
+    _text("at"),
 )

@@ -5,6 +5,7 @@ import pytest
 from family.corpus.prompts import is_held_out, prompts, read
 from family.errors import DescentError
 from family.spec import FilePrompts, GrammarPrompts
+from family.stage import DatasetFacts
 
 GRAMMAR = GrammarPrompts(
     kind="grammar",
@@ -18,7 +19,7 @@ def test_every_request_is_made_about_every_topic_once(tmp_path: Path) -> None:
     outcome = prompts({}, GRAMMAR, tmp_path)
     train, held = read(tmp_path, "train"), read(tmp_path, "held_out")
     assert len(set(train) | set(held)) == len(train) + len(held) == 40
-    assert outcome.facts == {"train_prompts": len(train), "held_out_prompts": len(held)}
+    assert outcome.dataset == DatasetFacts(kind="prompts", train=len(train), held_out=len(held))
 
 
 def test_about_the_asked_share_is_held_out() -> None:

@@ -42,7 +42,7 @@ def test_an_index_of_a_newer_descent_is_refused(family: Family) -> None:
     with sqlite3.connect(family.store.root / "lineage.db") as connection:
         connection.execute("UPDATE alembic_version SET version_num = '9999'")
     with (
-        pytest.raises(StoreError, match=r"has schema 9999, and this descent knows 0001\. Upgrade"),
+        pytest.raises(StoreError, match=r"has schema 9999, and this descent knows 0002\. Upgrade"),
         reading(family.store),
     ):
         pass
