@@ -1,14 +1,14 @@
-"""A family as it is now, put together from its heads."""
+"""A family as it is now or as a release holds it, put together from its steps' artifacts."""
 
 from collections.abc import Collection, Mapping
 from pathlib import Path
 
 from sqlalchemy import Connection, select
 
-from family.lineage.names import ID, Names
+from family.lineage.names import ID, Names, places_of
 from family.lineage.read import figures_of, files_of, parents_of
 from family.lineage.record import model_name
-from family.lineage.tables import builds, heads, models, verdicts
+from family.lineage.tables import builds, models, verdicts
 from family.lineage.views import FlagshipMember, GateResult, Member, Parent, Shipped, Status
 from family.stage import Verdict
 
@@ -18,26 +18,30 @@ FLAGSHIP = "flagship"
 WEIGHTS = (".safetensors", ".onnx", ".data", "_data", ".gguf")
 
 
-def status(connection: Connection, family: str, store: Path) -> Status:
-    """What the family has now.
+def status(connection: Connection, family: str, store: Path, version: str | None = None) -> Status:
+    """What the family has now, or what it had in the release `version`.
 
     While a family is being rebuilt, some of its artifacts are still about an earlier model of
     their tier: such files, figures and verdicts are left out.
     """
-    return _Family(connection, family, store).status()
+    return _Family(connection, family, store, version).status()
 
 
 class _Family:
-    def __init__(self, connection: Connection, family: str, store: Path) -> None:
+    def __init__(
+        self, connection: Connection, family: str, store: Path, version: str | None
+    ) -> None:
         self.connection, self.family, self.store = connection, family, store
-        self.names = Names(connection, family)
+        self.version = version
+        self.names = Names(connection, family, version)
         self.heads: dict[str, dict[str, str]] = {}
         self.inputs: dict[str, Mapping[str, str]] = {}
+        places = places_of(version)
         rows = connection.execute(
-            select(heads.c.tier, heads.c.step, heads.c.key, builds.c.recipe)
-            .join(builds, builds.c.key == heads.c.key)
-            .where(heads.c.family == family)
-            .order_by(heads.c.tier, heads.c.step)
+            select(places.c.tier, places.c.step, places.c.key, builds.c.recipe)
+            .join(builds, builds.c.key == places.c.key)
+            .where(places.c.family == family)
+            .order_by(places.c.tier, places.c.step)
         )
         for tier, step, key, recipe in rows:
             self.heads.setdefault(tier, {})[step] = key
@@ -47,6 +51,7 @@ class _Family:
         tiers = [self._tier(tier) for tier, steps in self.heads.items() if "distill" in steps]
         return Status(
             family=self.family,
+            version=self.version,
             store=str(self.store),
             flagship=self._flagship(),
             tiers=tuple(sorted(tiers, key=lambda tier: (-tier.parameters, tier.tier))),

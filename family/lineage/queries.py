@@ -21,6 +21,13 @@ from family.lineage.read import (
     shared_ancestors,
 )
 from family.lineage.record import reindex
+from family.lineage.released import (
+    Decided,
+    ReleaseView,
+    decisions_of,
+    release_of,
+    releases_of,
+)
 from family.lineage.tables import builds, heads, models
 from family.lineage.views import Contained, LineageEdge, ModelCard, ModelRef, Status
 from family.store import Store
@@ -41,10 +48,30 @@ class Lineage:
         with reading(self.store) as connection:
             return _families(connection)
 
-    def status(self, family: str | None = None) -> Status:
-        """The family as it is now; if none is named, the only one that there is."""
+    def status(self, family: str | None = None, version: str | None = None) -> Status:
+        """The family as it is now, or as the release of a version or alias has it.
+
+        If no family is named, the only one that there is."""
         with reading(self.store) as connection:
-            return status(connection, _which(connection, family), self.store.root)
+            family = _which(connection, family)
+            if version:
+                version = release_of(connection, family, version).version
+            return status(connection, family, self.store.root, version)
+
+    def releases(self, family: str | None = None) -> tuple[ReleaseView, ...]:
+        """Every release of a family, the highest version first."""
+        with reading(self.store) as connection:
+            return releases_of(connection, _which(connection, family))
+
+    def release(self, family: str | None, name: str) -> ReleaseView:
+        """The release that a version or an alias means."""
+        with reading(self.store) as connection:
+            return release_of(connection, _which(connection, family), name)
+
+    def decisions(self, family: str | None = None) -> tuple[Decided, ...]:
+        """Everything that people decided about a family, in order."""
+        with reading(self.store) as connection:
+            return decisions_of(connection, _which(connection, family))
 
     def resolve(self, name: str) -> ModelRef:
         """Which model a name means; see `Names.resolve` for what may be named and how."""

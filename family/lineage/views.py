@@ -113,9 +113,10 @@ class FlagshipMember(Member):
 
 
 class Status(View):
-    """A family as it is now; tiers from the largest to the smallest."""
+    """A family as it is now, or as a release holds it; tiers from the largest to the smallest."""
 
     family: str
+    version: str | None = Field(description="The release; null for the family as it is now.")
     store: str
     flagship: FlagshipMember | None
     tiers: tuple[Member, ...]

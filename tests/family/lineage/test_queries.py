@@ -37,7 +37,7 @@ def test_status_lists_the_flagship_and_the_tiers_by_size(status: Status) -> None
 
 def test_the_json_of_status_has_the_documented_shape(status: Status) -> None:
     told = status.model_dump(mode="json")
-    assert list(told) == ["family", "store", "flagship", "tiers"]
+    assert list(told) == ["family", "version", "store", "flagship", "tiers"]
     mini = told["tiers"][0]
     assert set(mini) == {
         "tier",
