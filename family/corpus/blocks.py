@@ -128,14 +128,23 @@ def flagship_ids(model: Path) -> NDArray[np.int32] | None:
     return np.load(path) if path.exists() else None
 
 
-def own_ids(tokens: NDArray[np.int32], model: Path) -> NDArray[np.int32]:
-    """Flagship ids in the model's own numbering; refuses a token that the model lacks."""
+def own_numbers(model: Path, largest: int) -> NDArray[np.int32] | None:
+    """The model's own id of each flagship id up to `largest` at least, -1 where it lacks one; None
+    if it has them all."""
     kept = flagship_ids(model)
     if kept is None:
+        return None
+    numbers = np.full(max(int(kept.max()), largest) + 1, -1, np.int32)
+    numbers[kept] = np.arange(len(kept), dtype=np.int32)
+    return numbers
+
+
+def own_ids(tokens: NDArray[np.int32], model: Path) -> NDArray[np.int32]:
+    """Flagship ids in the model's own numbering; refuses a token that the model lacks."""
+    numbers = own_numbers(model, int(tokens.max()))
+    if numbers is None:
         return tokens
-    table = np.full(max(int(kept.max()), int(tokens.max())) + 1, -1, np.int32)
-    table[kept] = np.arange(len(kept), dtype=np.int32)
-    own = table[tokens]
+    own = numbers[tokens]
     if (own < 0).any():
         raise DescentError(
             f"the model's trimmed vocabulary lacks {len(np.unique(tokens[own < 0]))} tokens of "

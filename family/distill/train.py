@@ -26,8 +26,7 @@ from family.signal.codec import TopKSignal, targets
 from family.spec import Distill
 from family.stage import Edge, Outcome, digest_json, keyed
 from family.store import sha256
-from family.student.start import COMPANIONS
-from family.teacher.open import facts_of, load, save
+from family.teacher.open import bring_companions, facts_of, load, save
 
 OPTIMIZERS = {"adamw": "adamw_torch_fused", "adamw_8bit": "adamw_bnb_8bit"}
 CHECKPOINTS = "checkpoints"
@@ -40,7 +39,7 @@ def distill(inputs: Mapping[str, Path], settings: Distill, out: Path) -> Outcome
     """
     student = load(inputs["student"])
     corpus = blocks.read(inputs["corpus"], inputs["student"])
-    signal = Signal(TopKSignal.open(inputs["signal"]), corpus, inputs["student"])
+    collator = SignalCollator(TopKSignal.open(inputs["signal"]), corpus, inputs["student"])
     budget = Budget.of(settings, corpus)
     marks = CheckpointMarks(out / CHECKPOINTS, _fingerprint(inputs, settings))
 
@@ -48,16 +47,17 @@ def distill(inputs: Mapping[str, Path], settings: Distill, out: Path) -> Outcome
         model=student,
         args=_arguments(settings, budget, out / CHECKPOINTS),
         train_dataset=BlockDataset(corpus),
-        data_collator=signal.collate,
+        data_collator=collator,
         callbacks=[marks, _Reports(budget)],
     )
     trainer.terms = {term.kind: term.weight for term in settings.loss}
+    int4_share = 0.0
     if settings.quantize:
         trainer.grid = Grid(student, settings.quantize.block_size)
         # A start on the grid stays on it: rounding would take back every step that is smaller
         # than half of the grid's, and with them most of what was learned off it.
-        share = 1 if trainer.grid.holds() else settings.quantize.share
-        trainer.steps_off_grid = budget.steps - round(share * budget.steps)
+        int4_share = 1.0 if trainer.grid.holds() else settings.quantize.share
+        trainer.steps_off_grid = budget.steps - round(int4_share * budget.steps)
     trainer.train(resume_from_checkpoint=marks.last())
     if trainer.grid:
         trainer.grid.settle()
@@ -69,19 +69,15 @@ def distill(inputs: Mapping[str, Path], settings: Distill, out: Path) -> Outcome
             kept = {name: entry[name] for name in ("step", "loss", "learning_rate", "grad_norm")}
             file.write(json.dumps({**kept, "tokens": budget.tokens_at(entry["step"])}) + "\n")
     save(student, out)
-    for name in COMPANIONS:
-        if (inputs["student"] / name).exists():
-            shutil.copyfile(inputs["student"] / name, out / name)
+    bring_companions(inputs["student"], out)
     return Outcome(
         model=facts_of(student),
-        edges=_edges(inputs, settings, budget, history[-1]["loss"]),
+        edges=_edges(settings, budget, int4_share, history[-1]["loss"]),
         facts={"steps": budget.steps, "tokens": budget.tokens_at(budget.steps)},
     )
 
 
-def _edges(
-    inputs: Mapping[str, Path], settings: Distill, budget: "Budget", loss: float
-) -> tuple[Edge, ...]:
+def _edges(settings: Distill, budget: "Budget", int4_share: float, loss: float) -> tuple[Edge, ...]:
     trained: dict[str, bool | int | float | str] = {
         "loss": " + ".join(f"{term.weight:g} {term.kind}" for term in settings.loss),
         "tokens": budget.tokens_at(budget.steps),
@@ -90,8 +86,8 @@ def _edges(
         "seed": settings.seed,
         "final_loss": round(loss, 4),
     }
-    if settings.quantize:
-        trained["int4_share"] = settings.quantize.share
+    if int4_share:
+        trained["int4_share"] = int4_share
     edges = [Edge(kind="initialised_from", parent="student")]
     if any(term.kind == "forward_kl" for term in settings.loss):
         edges.append(Edge(kind="distilled_from", parent="teacher", detail=trained))
@@ -179,8 +175,8 @@ class BlockDataset(Dataset[dict[str, Any]]):
         }
 
 
-class Signal:
-    """The teacher's odds in the student's numbering, batch by batch."""
+class SignalCollator:
+    """Puts blocks and the teacher's odds about them into batches, in the student's numbering."""
 
     def __init__(self, rows: TopKSignal, corpus: Blocks, student: Path) -> None:
         self.rows = rows
@@ -189,13 +185,9 @@ class Signal:
             raise DescentError(
                 "the signal was captured on another corpus: its targets do not match the blocks"
             )
-        kept = blocks.flagship_ids(student)
-        self.own: np.ndarray[Any, np.dtype[np.int32]] | None = None
-        if kept is not None:
-            self.own = np.full(max(int(kept.max()), int(rows.ids.max())) + 1, -1, np.int32)
-            self.own[kept] = np.arange(len(kept), dtype=np.int32)
+        self.own = blocks.own_numbers(student, int(rows.ids.max()))
 
-    def collate(self, samples: list[dict[str, Any]]) -> dict[str, Tensor]:
+    def __call__(self, samples: list[dict[str, Any]]) -> dict[str, Tensor]:
         """A batch [B, T] with `ids` and `logp` [M, k] for its M targets, in order."""
         ids, logp = self.rows.rows([sample["block"] for sample in samples])
         batch = {

@@ -12,6 +12,7 @@ from export.build import export
 from family.distill.grid import on_grid
 from family.distill.train import distill
 from family.spec import Export, QuantizationAware
+from family.stage import Outcome
 from tests.family.conftest import DISTILL, TinyFamily
 
 BLOCK = 32
@@ -81,11 +82,18 @@ def test_the_exported_integers_are_the_trained_ones(
         assert torch.equal(found, torch.cat(attention))
 
 
+def recorded_share(outcome: Outcome) -> object:
+    """The share of the steps on the grid, as lineage will tell it."""
+    (taught,) = [edge for edge in outcome.edges if edge.kind == "distilled_from"]
+    return taught.detail["int4_share"]
+
+
 def test_training_goes_on_off_the_grid_and_ends_on_it(
     tiny_family: TinyFamily, tmp_path: Path
 ) -> None:
     settings = DISTILL.model_copy(update={"quantize": QuantizationAware(share=0.5)})
-    distill(tiny_family.distill_inputs, settings, tmp_path)
+    outcome = distill(tiny_family.distill_inputs, settings, tmp_path)
+    assert recorded_share(outcome) == 0.5
     before = load_file(tiny_family.distilled / "model.safetensors")
     after = load_file(tmp_path / "model.safetensors")
     for name, weight in after.items():
@@ -105,7 +113,8 @@ def test_a_start_on_the_grid_is_trained_on_it_from_the_first_step(
     for out, share in ((late, 0.1), (whole, 1.0)):
         out.mkdir()
         settings = DISTILL.model_copy(update={"quantize": QuantizationAware(share=share)})
-        distill({**tiny_family.distill_inputs, "student": parent}, settings, out)
+        outcome = distill({**tiny_family.distill_inputs, "student": parent}, settings, out)
+        assert recorded_share(outcome) == 1
     one, other = load_file(late / "model.safetensors"), load_file(whole / "model.safetensors")
     assert all(torch.equal(one[name], other[name]) for name in one)
 

@@ -163,9 +163,9 @@ def test_a_batch_larger_than_the_corpus_is_refused(tiny_family: TinyFamily, tmp_
 def test_a_signal_is_found_by_the_samples_identity(tiny_family: TinyFamily) -> None:
     corpus = blocks.read(tiny_family.corpus, tiny_family.start)
     rows = TopKSignal.open(tiny_family.signal)
-    signals = train.Signal(rows, corpus, tiny_family.start)
+    collator = train.SignalCollator(rows, corpus, tiny_family.start)
     samples = [train.BlockDataset(corpus)[block] for block in (2, 0)]
-    batch = signals.collate(samples)
+    batch = collator(samples)
     split = int(rows.offsets[3] - rows.offsets[2])
     torch.testing.assert_close(
         batch["logp"][:split], torch.from_numpy(rows.rows([2])[1].astype(np.float32))
@@ -179,9 +179,11 @@ def test_mask_and_targets_move_by_one_together(tiny_family: TinyFamily) -> None:
     # The answers were written greedily by this teacher: its likeliest token before each target
     # is that target, and seldom the target's neighbour.
     corpus = blocks.read(tiny_family.corpus, tiny_family.flagship)
-    signals = train.Signal(TopKSignal.open(tiny_family.signal), corpus, tiny_family.flagship)
+    collator = train.SignalCollator(
+        TopKSignal.open(tiny_family.signal), corpus, tiny_family.flagship
+    )
     samples = [train.BlockDataset(corpus)[block] for block in range(corpus.count)]
-    batch = signals.collate(samples)
+    batch = collator(samples)
     labels = batch["labels"][:, 1:]
     wanted, likeliest = labels[labels != -100], batch["ids"][:, 0]
 
@@ -198,7 +200,7 @@ def test_a_signal_of_another_corpus_is_refused(tiny_family: TinyFamily) -> None:
     rows = TopKSignal.open(tiny_family.signal)
     shorter = TopKSignal(rows.ids, rows.logp, rows.offsets[:-1])
     with pytest.raises(DescentError, match="captured on another corpus"):
-        train.Signal(shorter, corpus, tiny_family.start)
+        train.SignalCollator(shorter, corpus, tiny_family.start)
 
 
 def test_distill_settings_refuse_what_they_do_not_know() -> None:
