@@ -22,14 +22,14 @@ from export.graph import name_cache_width, share_int8_embedding
 from export.targets import faults, shape_of
 from family.errors import StageError
 from family.spec import Export
-from family.stage import Edge, ModelFacts, Outcome
+from family.stage import COMPANIONS, Edge, ModelFacts, Outcome
 
 log = logging.getLogger(__name__)
 # It tells of every node of the graph.
 logging.getLogger("onnxruntime.quantization").setLevel(logging.WARNING)
 
-#: Copied from the checkpoint where it has them; what clients other than the builder read.
-COMPANIONS = ("config.json", "generation_config.json", "chat_template.jinja", "vocabulary.npy")
+#: Copied from the checkpoint where it has them and the builder wrote no others.
+COPIED = ("config.json", "generation_config.json", *COMPANIONS)
 
 
 def export(inputs: Mapping[str, Path], settings: Export, out: Path) -> Outcome:
@@ -52,8 +52,8 @@ def export(inputs: Mapping[str, Path], settings: Export, out: Path) -> Outcome:
         shutil.move(built / name, out)
     shutil.rmtree(built)
     _write_compact(model / "tokenizer.json", out / "tokenizer.json")
-    for name in COMPANIONS:
-        if (model / name).exists():
+    for name in COPIED:
+        if (model / name).exists() and not (out / name).exists():
             shutil.copyfile(model / name, out / name)
 
     edge = Edge(kind="exported_from", parent="model", detail={"precision": settings.precision})

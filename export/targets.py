@@ -52,7 +52,11 @@ def _nearest(found: int, multiple: int) -> str:
 
 
 def shape_of(config: Mapping[str, Any]) -> ModelShape:
-    """The shape that a Hugging Face config.json describes."""
+    """The shape that a Hugging Face config.json describes.
+
+    In the standard names, which all architectures that the builder knows go by. It stands beside
+    that of `family.teacher.open`, which export may not import and which waits for torch; a test
+    holds the two to each other."""
     hidden, heads = config["hidden_size"], config["num_attention_heads"]
     return ModelShape(
         layers=config["num_hidden_layers"],

@@ -167,6 +167,16 @@ class DatasetFacts(Settings):
     tokens: int | None = Field(None, description="Answer tokens to train on; null if uncounted.")
 
 
+#: What a model's folder holds besides weights and configurations: all that its text goes through.
+COMPANIONS = (
+    "tokenizer.json",
+    "tokenizer_config.json",
+    "chat_template.jinja",
+    "special_tokens_map.json",
+    "vocabulary.npy",
+)
+
+
 class Verdict(Settings):
     """One bound of a gate against what was measured."""
 

@@ -1,6 +1,5 @@
 """The student before distillation: its parent, cut to the tier's shape and vocabulary."""
 
-import shutil
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -15,16 +14,7 @@ from family.progress import report
 from family.spec import ModelShape, PruneStart, RandomStart
 from family.stage import Edge, Outcome
 from family.student import prune
-from family.teacher.open import facts_of, load, read_config, save, shape_of
-
-#: A model folder's files besides its weights and configuration.
-COMPANIONS = (
-    "tokenizer.json",
-    "tokenizer_config.json",
-    "chat_template.jinja",
-    "special_tokens_map.json",
-    "vocabulary.npy",
-)
+from family.teacher.open import bring_companions, facts_of, load, read_config, save, shape_of
 
 
 def start(inputs: Mapping[str, Path], settings: PruneStart | RandomStart, out: Path) -> Outcome:
@@ -59,9 +49,7 @@ def start(inputs: Mapping[str, Path], settings: PruneStart | RandomStart, out: P
             ),
         )
     save(model, out)
-    for name in COMPANIONS:
-        if (tokens_from / name).exists():
-            shutil.copyfile(tokens_from / name, out / name)
+    bring_companions(tokens_from, out)
     report(1, 1, "students")
     return Outcome(model=facts_of(model), edges=edges)
 

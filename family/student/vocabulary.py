@@ -19,7 +19,7 @@ from tokenizers import Tokenizer, pre_tokenizers
 
 from family.errors import DescentError
 from family.spec import TrimmedVocabulary
-from family.stage import Outcome
+from family.stage import COMPANIONS, Outcome
 
 Merge = tuple[str, str]
 
@@ -38,11 +38,11 @@ def vocabulary(inputs: Mapping[str, Path], settings: TrimmedVocabulary, out: Pat
     used |= {int(token) for token in np.flatnonzero(usage >= settings.expected)}
     kept = _kept(source, used, usage, settings.multiple)
 
-    for name in ("tokenizer_config.json", "chat_template.jinja", "special_tokens_map.json"):
-        if (inputs["flagship"] / name).exists():
-            shutil.copyfile(inputs["flagship"] / name, out / name)
     (out / "tokenizer.json").write_text(json.dumps(_trimmed(source, kept), ensure_ascii=False))
     np.save(out / "vocabulary.npy", np.array(kept, np.int32))
+    for name in COMPANIONS:
+        if (inputs["flagship"] / name).exists() and not (out / name).exists():
+            shutil.copyfile(inputs["flagship"] / name, out / name)
     texts = [json.loads(line) for line in (inputs["corpus"] / "train.jsonl").open()]
     _prove(inputs["flagship"], out, kept, (row[part] for row in texts for part in PARTS))
     return Outcome(facts={"tokens_kept": len(kept), "tokens_before": len(_ids(source))})

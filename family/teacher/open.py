@@ -3,6 +3,7 @@
 Only safetensors and GGUF weights are read, and no code that comes with a model is run.
 """
 
+import shutil
 import subprocess
 import sys
 import zipfile
@@ -18,7 +19,7 @@ from transformers import AutoConfig, AutoModelForCausalLM, AutoTokenizer
 from family.errors import DescentError
 from family.progress import report
 from family.spec import Flagship, FolderSource, GGUFSource, HubSource, ModelShape, PyPISource
-from family.stage import ModelFacts, Outcome
+from family.stage import COMPANIONS, ModelFacts, Outcome
 from family.store import sha256
 
 PRECISIONS = {torch.float32: "fp32", torch.bfloat16: "bf16", torch.float16: "fp16"}
@@ -154,10 +155,18 @@ def save(model: Any, out: Path) -> None:
         path.chmod(0o644)
 
 
+def bring_companions(source: Path, out: Path) -> None:
+    """Copy from one model folder to another what the model's text goes through."""
+    for name in COMPANIONS:
+        if (source / name).exists():
+            shutil.copyfile(source / name, out / name)
+
+
 def shape_of(config: Any) -> ModelShape:
     """The shape that a decoder's configuration describes.
 
-    Architectures name their sizes differently; optimum knows one name for each."""
+    Architectures name their sizes differently; optimum knows one name for each. `export.targets`
+    reads a config.json without it, since it is neither to import this nor to wait for torch."""
     sizes = NormalizedConfigManager.get_normalized_config_class(config.model_type)(config)
     heads = sizes.num_attention_heads
     return ModelShape(

@@ -1,10 +1,14 @@
+import json
 import subprocess
 import sys
+from pathlib import Path
 
 import pytest
+import transformers
 
 from export.targets import faults, shape_of
 from family.spec import ModelShape
+from family.teacher import open as teacher
 
 FLAGSHIP = ModelShape(
     layers=30, hidden=576, intermediate=1536, heads=9, kv_heads=3, head_dim=64, vocabulary=49152
@@ -56,6 +60,18 @@ def test_a_configuration_without_head_dim_or_kv_heads_gets_the_usual_ones() -> N
     }
     shape = shape_of(config)
     assert (shape.head_dim, shape.kv_heads, shape.tied) == (16, 4, False)
+
+
+@pytest.mark.parametrize(
+    "kind", ["Llama", "Mistral", "Qwen2", "Qwen3", "Gemma", "Phi3", "SmolLM3", "Olmo2"]
+)
+def test_a_saved_configuration_has_the_shape_that_the_teacher_sees(
+    kind: str, tmp_path: Path
+) -> None:
+    config = getattr(transformers, f"{kind}Config")(num_hidden_layers=3)
+    config.save_pretrained(tmp_path)
+    saved = json.loads((tmp_path / "config.json").read_text())
+    assert shape_of(saved) == teacher.shape_of(teacher.read_config(tmp_path))
 
 
 def test_targets_starts_neither_torch_nor_onnx() -> None:
