@@ -70,15 +70,20 @@ def call(function: str, inputs: Mapping[str, Path], settings: Settings, out: Pat
         return cast(StageFunction, load(function))(inputs, settings, out)
 
 
-def _end_with_parent() -> None:
+def until_builder_ends() -> None:
+    """Return once standard input does, which the builder holds open."""
     # Not through sys.stdin: a lock held on it at exit aborts the interpreter.
     while os.read(0, 1024):
         pass
+
+
+def _end_with_builder() -> None:
+    until_builder_ends()
     os._exit(70)
 
 
 def main(path: Path) -> int:
-    threading.Thread(target=_end_with_parent, daemon=True).start()
+    threading.Thread(target=_end_with_builder, daemon=True).start()
     job = Job.model_validate_json(path.read_bytes())
     pipe = os.fdopen(job.said_fd, "w", buffering=1)
 

@@ -18,6 +18,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import IO, TYPE_CHECKING
 
+from family.child import until_builder_ends
 from family.errors import DescentError
 
 if TYPE_CHECKING:
@@ -158,7 +159,7 @@ def serve(listener: socket.socket) -> None:
     server = uvicorn.Server(config)
 
     def end_with_builder() -> None:
-        sys.stdin.buffer.read()
+        until_builder_ends()
         server.should_exit = True
 
     threading.Thread(target=end_with_builder, daemon=True).start()

@@ -2,6 +2,7 @@
 
 import asyncio
 import os
+import signal
 import socket
 import subprocess
 import sys
@@ -95,6 +96,26 @@ def test_a_server_that_does_not_answer_is_said_before_anything_is_built(
     assert f"http://127.0.0.1:{port}/api: Prefect's server does not answer" in done.stderr
     assert "unset PREFECT_API_URL" in done.stderr
     assert "Traceback" not in done.stderr
+
+
+def test_a_local_server_that_is_interrupted_while_the_builder_lives_does_not_abort(
+    environment: dict[str, str],
+) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        server = subprocess.Popen(
+            [sys.executable, "-m", "flows.server", str(listener.fileno())],
+            stdin=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            pass_fds=(listener.fileno(),),
+            env=environment,
+        )
+        port = listener.getsockname()[1]
+        httpx.get(f"http://127.0.0.1:{port}/api/health", timeout=300).raise_for_status()
+    server.send_signal(signal.SIGINT)
+    assert server.stderr
+    told = server.stderr.read()  # not communicate(), which would close its standard input first
+    assert server.wait(60) != -signal.SIGABRT
+    assert b"Fatal Python error" not in told
 
 
 def test_what_met_a_lock_is_tried_again_at_once() -> None:
