@@ -8,6 +8,7 @@ from family.errors import NotFoundError
 from family.lineage import graph
 from family.lineage.changes import Diff, Why, diff, why
 from family.lineage.database import reading
+from family.lineage.dossier import Dossier, dossier
 from family.lineage.graph import Graph
 from family.lineage.licences import Licences, licences
 from family.lineage.names import ID, Names
@@ -62,6 +63,13 @@ class Lineage:
         """Every release of a family, the highest version first."""
         with reading(self.store) as connection:
             return releases_of(connection, _which(connection, family))
+
+    def earlier(self, status: Status) -> tuple[Status, ...]:
+        """The family as each release before this one had it, the lowest version first."""
+        versions = [release.version for release in reversed(self.releases(status.family))]
+        if status.version:
+            versions = versions[: versions.index(status.version)]
+        return tuple(self.status(status.family, version) for version in versions)
 
     def release(self, family: str | None, name: str) -> ReleaseView:
         """The release that a version or an alias means."""
@@ -168,6 +176,18 @@ class Lineage:
             if name is None:
                 return graph.now(connection, names)
             return graph.around(connection, names, names.resolve(name))
+
+    def pedigree(self, status: Status) -> Graph:
+        """Every model that a family has, now or in a release, and what it came from."""
+        with reading(self.store) as connection:
+            names = Names(connection, status.family, status.version)
+            return graph.now(connection, names, status.family, status.version)
+
+    def dossier(self, name: str) -> Dossier:
+        """All that is known of a model and of what it came from: what cards and bills tell."""
+        with reading(self.store) as connection:
+            names = Names(connection)
+            return dossier(connection, names, names.resolve(name), self.store.root)
 
     def licences(self, name: str) -> Licences:
         """Every licence that reaches a model, and whether what it asks for is met."""

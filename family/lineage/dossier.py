@@ -1,0 +1,206 @@
+"""All that the records know of one model, gathered for what is told of it: its card, its bill.
+
+Models are called by what they were made as, which never changes, not by the place that a family
+gives them now: what is told of a release stays the same after the next one.
+"""
+
+from collections.abc import Iterable, Iterator
+from pathlib import Path, PurePath
+
+from pydantic import Field, JsonValue
+from sqlalchemy import Connection, select
+
+from family.lineage.digest import builds_of, data_above, lineage_digest
+from family.lineage.licences import Licences, licences
+from family.lineage.names import ID, Names
+from family.lineage.now import FLAGSHIP
+from family.lineage.read import edges_of, figures_of, files_of, line
+from family.lineage.record import model_name
+from family.lineage.tables import builds, edges, heads, metrics, models
+from family.lineage.views import LineageEdge, Measured, ModelFile, View
+from family.stage import OUTPUTS, Scalar
+
+MEMBERS = (FLAGSHIP, "distill")
+EXPORT = "export:"
+
+
+class Described(Measured):
+    """One model: what it is, and what was measured about it."""
+
+    model: str
+    name: str = Field(description="What it was made as: `quickstart/edge/int4`.")
+    family: str
+    tier: str
+    step: str
+    precision: str
+    parameters: int
+    architecture: str
+    digest: str = Field(description="SHA-256 over the names and digests of its files.")
+    files: tuple[ModelFile, ...] = Field(description="Paths are relative to the model's folder.")
+    created: str = Field(description="When its making began; UTC, ISO 8601.")
+    seed: int | None
+    environment: dict[str, Scalar]
+
+    @property
+    def bytes(self) -> int:
+        """Of all its files."""
+        return sum(file.bytes for file in self.files)
+
+    @property
+    def slug(self) -> str:
+        """Its name in letters, digits, `-` and `_` alone."""
+        return self.name.replace("/", "-")
+
+    @property
+    def exported(self) -> bool:
+        """Whether it is a set of files for a device, not a checkpoint."""
+        return self.step.startswith(EXPORT)
+
+
+class Data(View):
+    """A data set that the model, or one above it, was taught with."""
+
+    id: str
+    name: str
+    kind: str = Field(description="`prompts`, `responses` or `blocks`.")
+    digest: str = Field(description="SHA-256 over the names and digests of its files.")
+    train: int = Field(description="Rows to train on.")
+    held_out: int = Field(description="Rows that no training sees.")
+    tokens: int | None = Field(description="Answer tokens to train on.")
+    settings: dict[str, JsonValue] = Field(description="Those of the step that made it.")
+
+
+class Conditions(View):
+    """How some of a model's figures were taken, and on what."""
+
+    step: str
+    settings: dict[str, JsonValue]
+    environment: dict[str, Scalar]
+
+
+class Dossier(View):
+    """One model with all that it came from."""
+
+    model: Described
+    about: dict[str, Scalar] = Field(description="What people say about its family.")
+    edges: tuple[LineageEdge, ...] = Field(description="Up to the leaves, the nearest first.")
+    elders: tuple[Described, ...] = Field(description="The models above it, the nearest first.")
+    exports: tuple[Described, ...] = Field(description="The sets of files made of it.")
+    data: tuple[Data, ...]
+    conditions: tuple[Conditions, ...]
+    licences: Licences
+    lineage: str = Field(description="The lineage digest; see `family.lineage.digest`.")
+
+    @property
+    def base(self) -> Described | None:
+        """The nearest member of a family, or flagship, whose weights this model took over."""
+        elders = {one.model: one for one in self.elders}
+        above = {e.child: e.parent for e in self.edges[::-1] if e.kind not in OUTPUTS}
+        at = above.get(self.model.model)
+        while at and not (at in elders and elders[at].step in MEMBERS):
+            at = above.get(at)
+        return elders[at] if at else None
+
+    @property
+    def flagship(self) -> Described | None:
+        """The model that everything began with."""
+        return next((one for one in self.elders if one.step == FLAGSHIP), None)
+
+
+def dossier(connection: Connection, names: Names, key: str, store: Path) -> Dossier:
+    """Gather what is known of the model `key`."""
+    keys = {row["parent"][:ID]: row["parent"] for row in line(connection, key, "up")}
+    up = tuple(edges_of(connection, names, key, "up"))
+    nearest = [keys[parent] for parent in dict.fromkeys(edge.parent for edge in up)]
+    model, *elders = _described(connection, [key, *nearest])
+    made = {one.model: one.name for one in (model, *elders)}
+    return Dossier(
+        model=model,
+        about=_about(connection, model.family),
+        edges=tuple(
+            edge.model_copy(
+                update={
+                    "child_name": made.get(edge.child, edge.child),
+                    "parent_name": made.get(edge.parent, edge.parent),
+                }
+            )
+            for edge in up
+        ),
+        elders=tuple(elders),
+        exports=tuple(_described(connection, _exports(connection, key))),
+        data=tuple(_data(connection, key)),
+        conditions=tuple(_conditions(connection, key)),
+        licences=licences(connection, names, key, store),
+        lineage=lineage_digest(connection, key),
+    )
+
+
+def _described(connection: Connection, keys: Iterable[str]) -> Iterator[Described]:
+    """The models of these keys, in their order; those that the index lacks are left out."""
+    query = select(models, builds.c.seed, builds.c.environment).join(builds)
+    for key in keys:
+        for row in connection.execute(query.where(models.c.key == key)).mappings():
+            told = {name: row[name] for name in Described.model_fields if name in row}
+            yield Described(
+                **told,
+                model=key[:ID],
+                files=tuple(_inside(file, key) for file in files_of(connection, key, Path())),
+                metrics=tuple(figures_of(connection, key)),
+            )
+
+
+def _inside(file: ModelFile, key: str) -> ModelFile:
+    path = PurePath(file.path).relative_to(f"artifacts/{key}")
+    return file.model_copy(update={"path": path.as_posix()})
+
+
+def _exports(connection: Connection, key: str) -> Iterable[str]:
+    """The exports of a model that families have now, by name."""
+    children = select(edges.c.child).where(edges.c.parent == key)
+    return connection.scalars(
+        select(models.c.key)
+        .where(
+            models.c.key.in_(children),
+            models.c.key.in_(select(heads.c.key)),
+            models.c.step.startswith(EXPORT),
+        )
+        .order_by(models.c.name, models.c.key)
+    )
+
+
+def _about(connection: Connection, family: str) -> dict[str, Scalar]:
+    said = (
+        select(builds.c.facts)
+        .join(heads, heads.c.key == builds.c.key)
+        .where(heads.c.family == family, heads.c.step == "about")
+    )
+    return connection.scalar(said) or {}
+
+
+def _data(connection: Connection, key: str) -> Iterator[Data]:
+    rows = data_above(connection, [key])
+    made = {row.key: row for row in builds_of(connection, (row.key for row in rows))}
+    for row in rows:
+        build = made[row.key]
+        yield Data(
+            id=row.key[:ID],
+            name=model_name(build.family, build.tier, build.step),
+            kind=row.kind,
+            digest=build.digest,
+            train=row.train,
+            held_out=row.held_out,
+            tokens=row.tokens,
+            settings=build.recipe["settings"],
+        )
+
+
+def _conditions(connection: Connection, key: str) -> Iterator[Conditions]:
+    """Of every step whose figures the model has now."""
+    sources = select(metrics.c.source).where(
+        metrics.c.model == key, metrics.c.source.in_(select(heads.c.key))
+    )
+    found = select(builds).where(builds.c.key.in_(sources)).order_by(builds.c.step, builds.c.key)
+    for row in connection.execute(found):
+        yield Conditions(
+            step=row.step, settings=row.recipe["settings"], environment=row.environment
+        )
