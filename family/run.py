@@ -4,28 +4,24 @@ Needs no Prefect: a Prefect task is a few lines around `make`, and tests walk th
 """
 
 import os
-import platform
 import signal
 import subprocess
 import sys
 import time
 from collections.abc import Callable, Mapping
-from contextlib import suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from importlib import metadata
 from pathlib import Path
 from typing import IO, Literal
 
 from family import child
 from family.errors import DescentError, StageError
 from family.lineage.record import record
+from family.machine import Energy, environment
 from family.plan import Step
 from family.progress import Listener
-from family.stage import Outcome, Scalar, Stage
+from family.stage import Outcome, Stage
 from family.store import Manifest, Origin, Store, disk_faults
-
-PACKAGES = ("descent-family", "torch", "transformers", "onnxruntime", "onnxruntime-genai")
 
 
 @dataclass(frozen=True)
@@ -34,19 +30,6 @@ class Made:
 
     how: Literal["built", "reused"]
     manifest: Manifest
-
-
-def environment() -> dict[str, Scalar]:
-    """The machine and the packages, for the record."""
-    found: dict[str, Scalar] = {
-        "python": platform.python_version(),
-        "platform": platform.platform(),
-        "processors": os.cpu_count() or 0,
-    }
-    for name in PACKAGES:
-        with suppress(metadata.PackageNotFoundError):
-            found[name] = metadata.version(name)
-    return found
 
 
 def make(
@@ -77,7 +60,7 @@ def make(
     folders = {name: store.folder(key) for name, key in recipe.inputs.items()}
     inputs = {name: folder for name, folder in folders.items() if folder.is_dir()}  # no leaves
     started, clock = datetime.now(UTC), time.monotonic()
-    with disk_faults(store.root):
+    with disk_faults(store.root), Energy() as energy:
         scratch = store.scratch(recipe.key, keep=stage.resumes)
         if stage.heavy:
             outcome = _in_child(step, stage, inputs, scratch, store, on_progress)
@@ -91,6 +74,7 @@ def make(
             step=step.name,
             started=started.isoformat(timespec="seconds"),
             seconds=round(time.monotonic() - clock, 2),
+            energy_joules=energy.joules(),
             seed=getattr(recipe.settings, "seed", None),
             prefect_run_id=prefect_run_id,
             environment=environment(),

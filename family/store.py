@@ -5,7 +5,7 @@ artifacts/<key>/        what a stage wrote, and manifest.json, written last
 scratch/<key>/          half-done work; a killed stage that resumes finds its checkpoints here
 families/<family>.json  which key each stage of each tier has now
 releases/  decisions/   what people decided about families; see family.ledger
-downloads/  logs/  lineage.db  lock
+logs/  lineage.db  lock  id
 """
 
 import errno
@@ -17,8 +17,10 @@ import shutil
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager, suppress
+from functools import cached_property
 from pathlib import Path
 from typing import Any, Self
+from uuid import uuid4
 
 from pydantic import Field, ValidationError
 
@@ -45,6 +47,9 @@ class Origin(Settings):
     step: str = Field(description="The stage, with its variant: `distill`, `export:int4`.")
     started: str = Field(description="UTC, ISO 8601.")
     seconds: float
+    energy_joules: float | None = Field(
+        None, description="Of the machine's processors meanwhile; null where they do not tell."
+    )
     seed: int | None = None
     prefect_run_id: str | None = None
     environment: dict[str, Scalar] = Field(default_factory=dict)
@@ -117,7 +122,7 @@ class Store:
             self._check(mark)
             return
         with disk_faults(self.root.parent if self.root.parent.exists() else Path.cwd()):
-            for name in ("artifacts", "scratch", "families", "downloads", "logs"):
+            for name in ("artifacts", "scratch", "families", "logs"):
                 (self.root / name).mkdir(parents=True, exist_ok=True)
             write_json(mark, {"format": FORMAT})
 
@@ -144,6 +149,20 @@ class Store:
                 f"it is with --store or DESCENT_STORE."
             )
         return cls(root)
+
+    @cached_property
+    def id(self) -> str:
+        """What tells this store from others wherever it is mounted; a copy of it has the same."""
+        path = self.root / "id"
+        if path.exists() and (known := path.read_text()):
+            return known
+        with disk_faults(self.root), path.open("a+") as file:
+            fcntl.flock(file, fcntl.LOCK_EX)
+            file.seek(0)
+            if not (known := file.read()):
+                known = uuid4().hex
+                file.write(known)
+        return known
 
     # ---- artifacts -------------------------------------------------------------------------
 
@@ -192,7 +211,7 @@ class Store:
             if target.exists():
                 shutil.rmtree(target)
             scratch.rename(target)
-            _sync(target.parent)
+            sync(target.parent)
         return manifest
 
     def faults(self, manifest: Manifest, *, deep: bool = True) -> list[str]:
@@ -270,7 +289,8 @@ def write_json(path: Path, value: Any) -> None:
     part.replace(path)
 
 
-def _sync(folder: Path) -> None:
+def sync(folder: Path) -> None:
+    """Put a folder's entries on the disk."""
     handle = os.open(folder, os.O_RDONLY)
     try:
         os.fsync(handle)

@@ -1,102 +1,69 @@
-"""Opening the index: `lineage.db` in the store, or any database that the variable
-DESCENT_LINEAGE_URL names as SQLAlchemy does.
+"""Opening the index: `lineage.db` in the store, or the database that DESCENT_LINEAGE_URL names.
 
-It is brought to the current schema as it is opened. When it is there already, which is nearly
-always, that costs one look and Alembic is not imported.
+It is brought to the current schema, and filled from the store, as it is opened. When both was
+done, which is nearly always, that costs two looks and Alembic is not imported.
 """
 
-import json
-import os
 from collections.abc import Iterator
 from contextlib import contextmanager
-from functools import lru_cache, partial
 from pathlib import Path
-from sqlite3 import Connection as SQLite
 
-from sqlalchemy import (
-    URL,
-    Connection,
-    Engine,
-    NullPool,
-    create_engine,
-    event,
-    inspect,
-    make_url,
-    text,
-)
-from sqlalchemy.exc import DatabaseError
+from sqlalchemy import Connection, Engine, delete, insert, inspect, select, text
 
 from family.errors import StoreError
+from family.lineage import tables
+from family.lineage.connect import VARIABLE, engine, faults, shown, url
 from family.store import Store
 
 #: The newest migration; a test holds it to the scripts' own.
-HEAD = "0002"
+HEAD = "0003"
 MIGRATIONS = Path(__file__).parent / "migrations"
-VARIABLE = "DESCENT_LINEAGE_URL"
-
-
-def url(store: Store) -> URL:
-    """Where the index of `store` is."""
-    if named := os.environ.get(VARIABLE):
-        return make_url(named)
-    return URL.create("sqlite", database=str(store.root / "lineage.db"))
 
 
 @contextmanager
 def reading(store: Store) -> Iterator[Connection]:
-    """A transaction that reads; writers do not wait for it."""
-    with _ready(url(store)).begin() as connection:
+    """A transaction that reads one state of the index; writers do not wait for it."""
+    with _transaction(store, writes=False) as connection:
         yield connection
 
 
 @contextmanager
 def writing(store: Store) -> Iterator[Connection]:
     """A transaction that may read first and then write: it takes its turn from the start."""
-    with _ready(url(store)).execution_options(writes=True).begin() as connection:
+    with _transaction(store, writes=True) as connection:
         yield connection
 
 
-def _ready(address: URL) -> Engine:
-    engine = _engine(address)
-    try:
-        with engine.connect() as connection:
-            found = version(connection)
-    except DatabaseError as error:
+@contextmanager
+def _transaction(store: Store, *, writes: bool) -> Iterator[Connection]:
+    found = engine(url(store)).execution_options(writes=writes)
+    with faults(found.url):
+        with found.begin() as connection:
+            if _is_ready(connection, store):
+                yield connection
+                return
+        _make_ready(found, store)
+        with found.begin() as connection:
+            yield connection
+
+
+def _is_ready(connection: Connection, store: Store) -> bool:
+    """Whether the index has the current schema and was filled from this store.
+
+    StoreError if it is another store's: two stores in one index would mix, and `reindex` of one
+    would forget the other.
+    """
+    if version(connection) != HEAD:
+        return False
+    of = connection.execute(select(tables.store)).first()
+    if of and of.id != store.id:
         raise StoreError(
-            f"{address.render_as_string()}: the lineage index cannot be opened: {error.orig}. If "
-            f"it is damaged, delete it; the next `descent status` rebuilds it from the store."
-        ) from error
-    if found != HEAD:
-        _migrate(engine)
-    return engine
-
-
-@lru_cache(maxsize=8)
-def _engine(address: URL) -> Engine:
-    # No pool: a connection outlives neither its transaction nor the file that it opened. Keys are
-    # sorted as they are in manifests, so that a rebuilt index reads the same.
-    engine = create_engine(
-        address, poolclass=NullPool, json_serializer=partial(json.dumps, sort_keys=True)
-    )
-    if engine.dialect.name == "sqlite":
-        event.listen(engine, "connect", _prepare)
-        event.listen(engine, "begin", _begin)
-    return engine
-
-
-def _prepare(connection: SQLite, _: object) -> None:
-    # The driver would open transactions by itself, and later than asked; `_begin` does it.
-    connection.isolation_level = None
-    connection.execute("PRAGMA busy_timeout = 30000")
-    connection.execute("PRAGMA journal_mode = WAL")
-    connection.execute("PRAGMA synchronous = NORMAL")
-    connection.execute("PRAGMA foreign_keys = ON")
-
-
-def _begin(connection: Connection) -> None:
-    # A read that turns into a write may fail at once when another writer came between.
-    writes = connection.get_execution_options().get("writes")
-    connection.exec_driver_sql("BEGIN IMMEDIATE" if writes else "BEGIN")
+            f"{shown(connection.engine.url)}: this is the lineage index of another store, "
+            f"{of.root}, and not of {store.root}. Give each store a database of its own in "
+            f"{VARIABLE}, or leave it out. If that store is gone for good: descent lineage "
+            f"reindex --take-over"
+        )
+    return of is not None
 
 
 def version(connection: Connection) -> str | None:
@@ -107,7 +74,32 @@ def version(connection: Connection) -> str | None:
     return found
 
 
-def _migrate(engine: Engine) -> None:
+def _make_ready(engine: Engine, store: Store) -> None:
+    """Migrate, and fill what is new from the store; rows that are there already stay."""
+    from family.lineage.record import fill
+
+    with engine.execution_options(writes=True).begin() as connection:
+        if _is_ready(connection, store):  # another process was first
+            return
+        _migrate(connection)
+        fill(connection, store)
+        _own(connection, store)
+
+
+def take_over(store: Store) -> None:
+    """Make another store's index this store's; its rows are still the other's."""
+    found = engine(url(store)).execution_options(writes=True)
+    with faults(found.url), found.begin() as connection:
+        if version(connection) == HEAD:
+            _own(connection, store)
+
+
+def _own(connection: Connection, store: Store) -> None:
+    connection.execute(delete(tables.store))
+    connection.execute(insert(tables.store), {"id": store.id, "root": str(store.root)})
+
+
+def _migrate(connection: Connection) -> None:
     from alembic import command
     from alembic.config import Config
     from alembic.script import ScriptDirectory
@@ -115,12 +107,11 @@ def _migrate(engine: Engine) -> None:
     config = Config()
     config.set_main_option("script_location", str(MIGRATIONS).replace("%", "%%"))
     known = {script.revision for script in ScriptDirectory.from_config(config).walk_revisions()}
-    with engine.execution_options(writes=True).begin() as connection:
-        found = version(connection)
-        if found is not None and found not in known:
-            raise StoreError(
-                f"{engine.url.render_as_string()}: the lineage index has schema {found}, and this "
-                f"descent knows {HEAD}. Upgrade descent-family, or use another --store."
-            )
-        config.attributes["connection"] = connection
-        command.upgrade(config, "head")
+    found = version(connection)
+    if found is not None and found not in known:
+        raise StoreError(
+            f"{shown(connection.engine.url)}: the lineage index has schema {found}, and this "
+            f"descent knows {HEAD}. Upgrade descent-family, or use another --store."
+        )
+    config.attributes["connection"] = connection
+    command.upgrade(config, "head")

@@ -1,13 +1,12 @@
 """Writing the index: rows as an artifact is sealed, and the whole of it from the store."""
 
-from collections.abc import Iterable
 from typing import Any
 
 from sqlalchemy import Connection, Table, delete, func, insert, select
 
 from family import ledger
-from family.ledger import Decision, Release
-from family.lineage import tables
+from family.ledger import Release
+from family.lineage import database, tables
 from family.lineage.database import reading, writing
 from family.lineage.views import Reindexed
 from family.store import OUTCOME, Manifest, Store
@@ -37,38 +36,48 @@ def set_heads(store: Store, family: str) -> None:
         _set_heads(connection, store, family)
 
 
-def record_release(store: Store, release: Release, digest: str) -> None:
-    """Note a release; `digest` is the SHA-256 of its file."""
+def record_ledger(store: Store) -> None:
+    """Note the releases and decisions that stand in the store and not yet in the index."""
     with writing(store) as connection:
-        _write_release(connection, release, digest)
-
-
-def record_decisions(store: Store, decisions: Iterable[Decision]) -> None:
-    """Note what people decided, all of it or nothing."""
-    with writing(store) as connection:
-        for decision in decisions:
+        known = set(connection.scalars(select(tables.releases.c.digest)))
+        for release, digest in ledger.releases(store):
+            if digest not in known:
+                _write_release(connection, release, digest)
+        for decision in ledger.decisions(store):
             _replace(connection, tables.decisions, decision.model_dump())
 
 
-def reindex(store: Store) -> Reindexed:
-    """Rebuild the whole index from the files of the store, in one transaction."""
+def reindex(store: Store, *, take_over: bool = False) -> Reindexed:
+    """Rebuild the whole index from the files of the store, in one transaction.
+
+    With `take_over` even where it is the index of another store, which it then forgets.
+    """
+    if take_over:
+        database.take_over(store)
     with writing(store) as connection:
         for table in (tables.builds, tables.heads, tables.releases, tables.decisions):
             connection.execute(delete(table))
-        for manifest in store.manifests():
-            _write(connection, manifest)
-        for family in store.families():
-            _set_heads(connection, store, family)
-        for release, digest in ledger.releases(store):
-            _write_release(connection, release, digest)
-        for decision in ledger.decisions(store):
-            _replace(connection, tables.decisions, decision.model_dump())
+        fill(connection, store)
         return Reindexed(
             artifacts=_count(connection, tables.builds),
             models=_count(connection, tables.models),
             edges=_count(connection, tables.edges),
+            releases=_count(connection, tables.releases),
+            decisions=_count(connection, tables.decisions),
             families=tuple(store.families()),
         )
+
+
+def fill(connection: Connection, store: Store) -> None:
+    """Write all that the store holds; what else the index knows stays."""
+    for manifest in store.manifests():
+        _write(connection, manifest)
+    for family in store.families():
+        _set_heads(connection, store, family)
+    for release, digest in ledger.releases(store):
+        _write_release(connection, release, digest)
+    for decision in ledger.decisions(store):
+        _replace(connection, tables.decisions, decision.model_dump())
 
 
 def _count(connection: Connection, table: Table) -> int:
@@ -169,10 +178,14 @@ def _write_release(connection: Connection, release: Release, digest: str) -> Non
 
 def _set_heads(connection: Connection, store: Store, family: str) -> None:
     connection.execute(delete(tables.heads).where(tables.heads.c.family == family))
+    head = store.head(family)
+    there = select(tables.builds.c.key).where(tables.builds.c.key.in_(head.values()))
+    kept = set(connection.scalars(there))  # an artifact that is gone is no step's any more
     rows = []
-    for place, key in store.head(family).items():
+    for place, key in head.items():
         tier, _, step = place.partition("/")
-        rows.append({"family": family, "tier": tier, "step": step, "key": key})
+        if key in kept:
+            rows.append({"family": family, "tier": tier, "step": step, "key": key})
     if rows:
         connection.execute(insert(tables.heads), rows)
 

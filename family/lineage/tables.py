@@ -59,6 +59,7 @@ builds = Table(
     Column("facts", JSON, nullable=False),
     _text("started"),
     Column("seconds", Float, nullable=False),
+    Column("energy_joules", Float),
     Column("seed", BigInteger),
     Column("environment", JSON, nullable=False),
     Column("prefect_run_id", String),
@@ -214,3 +215,6 @@ decisions = Table(
     _text("reason"),
     _text("at"),
 )
+
+#: Which store this is the index of: its id, and where it stood. One row.
+store = Table("store", metadata, _text("id", primary_key=True), _text("root"))

@@ -42,7 +42,7 @@ def test_an_index_of_a_newer_descent_is_refused(family: Family) -> None:
     with sqlite3.connect(family.store.root / "lineage.db") as connection:
         connection.execute("UPDATE alembic_version SET version_num = '9999'")
     with (
-        pytest.raises(StoreError, match=r"has schema 9999, and this descent knows 0002\. Upgrade"),
+        pytest.raises(StoreError, match=r"has schema 9999, and this descent knows 0003\. Upgrade"),
         reading(family.store),
     ):
         pass
@@ -52,7 +52,7 @@ def test_a_damaged_index_says_how_to_mend_it(family: Family) -> None:
     before = Lineage(family.store).status("toy")
     path = family.store.root / "lineage.db"
     path.write_bytes(b"no database" * 1000)
-    with pytest.raises(StoreError, match=r"lineage\.db: the lineage index cannot be opened: "):
+    with pytest.raises(StoreError, match=r"lineage\.db: the lineage index cannot be used: "):
         Lineage(family.store)
 
     path.unlink()
