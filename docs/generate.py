@@ -15,10 +15,12 @@ import click
 from pydantic import TypeAdapter
 
 from family.estimate import PlanReport
+from family.ledger import Decision
 from family.lineage.changes import Diff, Why
 from family.lineage.graph import Graph
 from family.lineage.licences import Licences
 from family.lineage.map import Point
+from family.lineage.released import ReleaseView
 from family.lineage.scorecard import Scorecard
 from family.lineage.views import Contained, LineageEdge, ModelCard, Reindexed, Status
 from family.spec import FamilySpec
@@ -70,6 +72,13 @@ SHAPES: dict[str, Any] = {
     "descent scorecard": Scorecard,
     "descent notes": dict[str, str],
     "descent map": list[Point],
+    "descent release": ReleaseView,
+    "descent releases": list[ReleaseView],
+    "descent approve": Decision,
+    "descent reject": Decision,
+    "descent waive": Decision,
+    "descent promote": Decision,
+    "descent rollback": Decision,
     "descent lineage show": ModelCard,
     "descent lineage ancestors": list[LineageEdge],
     "descent lineage descendants": list[LineageEdge],

@@ -42,3 +42,9 @@ class NotFoundError(DescentError):
     """A name that the store or the lineage does not know."""
 
     exit_code = 4
+
+
+class ReleaseError(DescentError):
+    """A release, a promotion or an approval that may not be."""
+
+    exit_code = 5

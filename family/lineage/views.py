@@ -189,4 +189,6 @@ class Reindexed(View):
     artifacts: int
     models: int
     edges: int
+    releases: int
+    decisions: int
     families: tuple[str, ...]

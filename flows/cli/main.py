@@ -8,7 +8,24 @@ import click
 
 from family.errors import DescentError
 
-COMMANDS = ("build", "plan", "status", "lineage", "licences", "run", "scorecard", "notes", "map")
+COMMANDS = (
+    "build",
+    "plan",
+    "status",
+    "scorecard",
+    "map",
+    "notes",
+    "run",
+    "lineage",
+    "licences",
+    "release",
+    "releases",
+    "approve",
+    "reject",
+    "waive",
+    "promote",
+    "rollback",
+)
 INTERRUPTED = 130
 
 

@@ -1,5 +1,6 @@
 """Options and arguments that several commands share."""
 
+import getpass
 from pathlib import Path
 
 import click
@@ -19,4 +20,17 @@ json_option = click.option(
 )
 config_argument = click.argument("config", type=click.Path(path_type=Path))
 family_argument = click.argument("family", required=False)
+which_family_argument = click.argument("family")
 model_argument = click.argument("model")
+version_argument = click.argument("version")
+by_option = click.option(
+    "--by",
+    envvar="DESCENT_BY",
+    show_envvar=True,
+    default=getpass.getuser,
+    show_default="who is logged in",
+    help="In whose name.",
+)
+alias_option = click.option(
+    "--alias", default="production", show_default=True, help="Which alias moves."
+)

@@ -7,6 +7,7 @@ from rich.console import RenderableType
 
 from family.lineage.changes import Change, Diff, EdgeChange, Moved, Side, Why
 from family.lineage.licences import Licences, Obligation
+from family.lineage.released import ReleaseView
 from family.lineage.views import Contained, Figure, LineageEdge, ModelCard, Reindexed
 from family.lineage.words import edge as edge_words
 from family.lineage.words import scalar, spaced
@@ -100,9 +101,39 @@ def reindexed(found: Reindexed) -> Iterator[RenderableType]:
     """What the index holds now."""
     yield (
         f"The index was rebuilt from the store: {found.artifacts:,} artifacts, "
-        f"{found.models:,} models, {found.edges:,} edges; "
+        f"{found.models:,} models, {found.edges:,} edges, {found.releases:,} releases, "
+        f"{found.decisions:,} decisions; "
         f"families: {', '.join(found.families) or 'none'}."
     )
+
+
+def releases(found: Iterable[ReleaseView]) -> Iterator[RenderableType]:
+    """Every release with where it stands, then what was decided, the last first."""
+    found = list(found)
+    states = {None: "waits", True: "approved", False: "rejected"}
+    rows = [
+        (
+            one.version,
+            one.change,
+            ", ".join(one.aliases),
+            states[one.approved],
+            one.created[:16].replace("T", " "),
+            one.by,
+            one.note,
+        )
+        for one in found
+    ]
+    columns = ("version", "change", "aliases", "approval", "made (UTC)", "by", "note")
+    yield show.table(columns, rows)
+    decided = [
+        (one.at[:16].replace("T", " "), one.kind, one.version, one.alias or one.subject or "")
+        + (one.by, one.reason)
+        for one in sorted(
+            (one for release in found for one in release.decisions),
+            key=lambda one: -one.number,
+        )
+    ]
+    yield show.table(("when (UTC)", "decision", "version", "of", "by", "reason"), decided)
 
 
 def licences(found: Licences) -> Iterator[RenderableType]:

@@ -112,7 +112,11 @@ def weights(megabytes: float, mark: str) -> str:
 
 
 def add_flagship(family: Family) -> None:
-    words = {"name": "SmolLM2-135M-Instruct", "licence": "Apache-2.0"}
+    words = {
+        "name": "SmolLM2-135M-Instruct",
+        "licence": "Apache-2.0",
+        "tiers": "mini,nano,edge",
+    }
     family.seal("", "about", Outcome(facts=words))
     family.seal(
         "",

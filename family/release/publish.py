@@ -1,0 +1,42 @@
+"""What is handed out of a release: each file set in a folder of its own, with what a person needs.
+
+<tier>/<precision>/   the files, README.md (the card), bom.cdx.json, LICENSE and NOTICE
+NOTES.md  notes.json  what changed, for people and for machines
+statement.json        in-toto: the files, and the edges that they came by
+"""
+
+import os
+import shutil
+from collections.abc import Iterable
+from pathlib import Path
+
+from family.ledger import Release
+from family.lineage.queries import Lineage
+from family.lineage.views import ModelFile, Status
+from family.store import Store
+
+
+def publish(store: Store, lineage: Lineage, status: Status, release: Release, folder: Path) -> None:
+    """Write everything that `release` hands out into `folder`, but for its own record."""
+    notices = store.folder(release.steps["/notices"]) if "/notices" in release.steps else None
+    for tier in status.tiers:
+        for files in tier.files:
+            target = folder / tier.tier / files.precision
+            _link(files.files, Path(files.folder), target)
+            for path in sorted(notices.iterdir()) if notices else ():
+                _link_one(path, target / path.name)
+
+
+def _link(files: Iterable[ModelFile], source: Path, target: Path) -> None:
+    for file in files:
+        path = Path(file.path)
+        _link_one(path, target / path.relative_to(source))
+
+
+def _link_one(source: Path, target: Path) -> None:
+    """The same file under a second name, which costs no room; a copy on another file system."""
+    target.parent.mkdir(parents=True, exist_ok=True)
+    try:
+        os.link(source, target)
+    except OSError:
+        shutil.copyfile(source, target)
