@@ -129,8 +129,10 @@ def _missed(tier: Member) -> str | None:
 def _named(store: Store, steps: dict[str, str]) -> list[str]:
     """The tiers that the family file named when the family was built last."""
     about = store.manifest(steps.get("/about", ""))
-    if about is None:
-        raise NotFoundError("The family's own words are not in the store; run `descent build`.")
+    if about is None or "tiers" not in about.outcome.facts:
+        raise NotFoundError(
+            "The store does not say which tiers the family file names; run `descent build` once."
+        )
     return str(about.outcome.facts["tiers"]).split(",")
 
 
