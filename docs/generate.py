@@ -12,10 +12,11 @@ from pathlib import Path
 from typing import Any
 
 import click
-from pydantic import TypeAdapter
+from pydantic import JsonValue, TypeAdapter
 
 from family.estimate import PlanReport
 from family.ledger import Decision
+from family.lineage.card import Card
 from family.lineage.changes import Diff, Why
 from family.lineage.graph import Graph
 from family.lineage.licences import Licences
@@ -72,6 +73,8 @@ SHAPES: dict[str, Any] = {
     "descent scorecard": Scorecard,
     "descent notes": dict[str, str],
     "descent map": list[Point],
+    "descent card": Card,
+    "descent bom": dict[str, JsonValue],
     "descent release": ReleaseView,
     "descent releases": list[ReleaseView],
     "descent approve": Decision,

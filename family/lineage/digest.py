@@ -2,12 +2,17 @@
 
 import hashlib
 from collections.abc import Iterable, Iterator
+from typing import get_args
 
 from sqlalchemy import Connection, Row, select
 
 from family.lineage.names import parts
 from family.lineage.read import line
 from family.lineage.tables import builds, datasets
+from family.stage import DatasetFacts
+
+#: Kinds of data in the order in which they come to be.
+KINDS = get_args(DatasetFacts.model_fields["kind"].annotation)
 
 
 def lineage_digest(connection: Connection, key: str) -> str:
@@ -29,7 +34,7 @@ def lineage_digest(connection: Connection, key: str) -> str:
 
 
 def data_above(connection: Connection, keys: Iterable[str]) -> list[Row[tuple[str]]]:
-    """The data sets that went into artifacts, straight or through others; by kind and key."""
+    """The data sets that went into artifacts, straight or through others; prompts first."""
     seen: set[str] = set()
     waiting = set(keys)
     while waiting:
@@ -41,7 +46,7 @@ def data_above(connection: Connection, keys: Iterable[str]) -> list[Row[tuple[st
         for some in parts(sorted(seen))
         for row in connection.execute(select(datasets).where(datasets.c.key.in_(some)))
     ]
-    return sorted(found, key=lambda row: (row.kind, row.key))
+    return sorted(found, key=lambda row: (KINDS.index(row.kind), row.key))
 
 
 def builds_of(connection: Connection, keys: Iterable[str]) -> Iterator[Row[tuple[str]]]:

@@ -102,6 +102,11 @@ class Dossier(View):
         return elders[at] if at else None
 
     @property
+    def binding(self) -> tuple[str, ...]:
+        """The licences whose terms reach the model."""
+        return tuple(dict.fromkeys(owed.licence for owed in self.licences.obligations))
+
+    @property
     def flagship(self) -> Described | None:
         """The model that everything began with."""
         return next((one for one in self.elders if one.step == FLAGSHIP), None)

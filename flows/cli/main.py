@@ -18,6 +18,8 @@ COMMANDS = (
     "run",
     "lineage",
     "licences",
+    "card",
+    "bom",
     "release",
     "releases",
     "approve",

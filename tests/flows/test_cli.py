@@ -11,9 +11,10 @@ from typing import Any
 import click
 import pytest
 from click.testing import CliRunner, Result
-from pydantic import BaseModel, TypeAdapter
+from pydantic import BaseModel, JsonValue, TypeAdapter
 
 from family.estimate import PlanReport
+from family.lineage.card import Card
 from family.lineage.changes import Diff, Why
 from family.lineage.graph import Graph
 from family.lineage.licences import Licences
@@ -84,6 +85,8 @@ def test_every_command_that_reads_takes_json_and_a_store() -> None:
         (("lineage", "graph"), Graph),
         (("lineage", "reindex"), Reindexed),
         (("licences", "edge/int4"), Licences),
+        (("card", "edge/int4"), Card),
+        (("bom", "edge/int4"), dict[str, JsonValue]),
         (("map",), list[Point]),
         (("notes",), dict[str, str]),
     ],
@@ -115,6 +118,8 @@ def test_json_has_the_documented_shape(
         (("lineage", "graph", "edge"), "flowchart TD"),
         (("lineage", "graph", "--format", "dot"), "digraph lineage {"),
         (("licences", "edge"), "This is no legal advice"),
+        (("card", "edge"), "base_model_relation: finetune"),
+        (("bom", "edge"), '"specVersion": "1.6"'),
         (("lineage", "reindex"), "The index was rebuilt from the store: "),
         (("notes",), "# Release notes: toys"),
     ],

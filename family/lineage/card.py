@@ -1,0 +1,256 @@
+"""A model's card for the Hugging Face Hub, from the records alone: the same ones, the same bytes.
+
+`hub` has its metadata; the text is here.
+"""
+
+from collections.abc import Iterator, Sequence
+from typing import TYPE_CHECKING
+
+from pydantic import Field, JsonValue
+
+from family.lineage.dossier import Conditions, Described, Dossier
+from family.lineage.hub import metadata
+from family.lineage.snippets import how_to_run
+from family.lineage.views import Figure, View
+from family.lineage.words import (
+    NONE,
+    edge,
+    markdown_table,
+    megabytes,
+    millions,
+    rate,
+    scalar,
+    spaced,
+)
+
+if TYPE_CHECKING:
+    import huggingface_hub
+
+#: What a figure says of a checkpoint, and of exported files.
+QUALITY = {
+    "bits_per_byte": ("of held-out answers; lower is better",) * 2,
+    "bits_per_byte_rise": ("", "over the checkpoint in PyTorch"),
+    "agreement": (
+        "how often the likeliest next token is the flagship's",
+        "how often the likeliest next token is the checkpoint's",
+    ),
+    "retention": ("the flagship's bits per byte over the model's", ""),
+    "kl": ("to the flagship, nats per token", "to the checkpoint, nats per token"),
+    "max_abs_error": ("", "largest difference of a logit from PyTorch's"),
+    "greedy_match": ("", "share of greedy tokens that are PyTorch's"),
+}
+SPEED = {
+    "decode_tokens_per_second": "tokens per second, decoding",
+    "decode_ratio": "times as fast as the checkpoint in PyTorch, bf16",
+    "time_to_first_token_ms": "milliseconds to the first token",
+}
+
+
+class Card(View):
+    """A model card."""
+
+    name: str
+    metadata: dict[str, JsonValue] = Field(description="As the Hub reads it.")
+    markdown: str = Field(description="The whole card: metadata and text.")
+    lineage: str = Field(description="The lineage digest.")
+    warnings: tuple[str, ...] = Field(description="What the records did not tell.")
+
+
+def card(dossier: Dossier, *, owner: str | None = None, base: str | None = None) -> Card:
+    """The card of a model. `owner` publishes the family's models on the Hub; `base` is the id
+    there of the model that this one is based on, where it is not recorded."""
+    from huggingface_hub import ModelCard
+
+    data = metadata(dossier, owner, base)
+    sections = {
+        "How to run it": how_to_run(dossier),
+        "Size": _size(dossier),
+        "Quality": _quality(dossier),
+        "Speed": _speed(dossier),
+        "Where it came from": _lineage(dossier),
+        "Licence": _licences(dossier),
+        "How to verify it": _verifying(dossier),
+    }
+    text = [f"# {dossier.model.slug}", *_what(dossier)]
+    for title, paragraphs in sections.items():
+        if body := "\n\n".join(paragraphs):
+            text += [f"## {title}", body]
+    made = ModelCard(f"---\n{data.to_yaml()}\n---\n\n" + "\n\n".join(text) + "\n")
+    return Card(
+        name=dossier.model.name,
+        metadata=made.data.to_dict(),  # type: ignore[no-untyped-call]
+        markdown=str(made),
+        lineage=dossier.lineage,
+        warnings=tuple(_warnings(data)),
+    )
+
+
+def _warnings(data: "huggingface_hub.ModelCardData") -> Iterator[str]:
+    base = data.base_model
+    if isinstance(base, str) and "/" not in base:
+        yield (
+            f"base_model is `{base}`, and the Hub's ids are owner/name. Say who publishes the "
+            f"family with --owner, or name the base with --base-model; for a flagship, `hub` in "
+            f"the family file records it."
+        )
+    if data.license is None:
+        yield "No licence that is recorded reaches this model; add the one that you choose."
+
+
+# ---- sections ------------------------------------------------------------------------------
+
+
+def _what(dossier: Dossier) -> Iterator[str]:
+    model, flagship = dossier.model, dossier.flagship
+    title = dossier.about.get("name", "the flagship")
+    if model.exported:
+        base = dossier.base or model
+        what = f"The {base.tier} model of the {model.family} family as {model.precision} ONNX files"
+    elif model.tier:
+        what = f"The {model.tier} model of the {model.family} family"
+    else:
+        what = f"{title}, the flagship of the {model.family} family"
+    yield f"{what}: {millions(model.parameters)} parameters in {megabytes(model.bytes / 1e6)} MB."
+    if description := dossier.about.get("description"):
+        yield f"The family: {description}"
+    if flagship:
+        yield (
+            f"It descends from {title} ({millions(flagship.parameters)} parameters). It was "
+            f"measured on answers of {title} to prompts that no training saw, of the kind that it "
+            f"was taught with, and on nothing else: how it does at any other task is not known."
+        )
+
+
+def _size(dossier: Dossier) -> Iterator[str]:
+    model = dossier.model
+    rows = [(file.path, f"{file.bytes:,}") for file in model.files]
+    yield markdown_table(("file", "bytes"), [*rows, ("all", f"{model.bytes:,}")])
+    if dossier.exports:
+        yield "The same model in files for devices:"
+        rows_of = [
+            (
+                one.precision,
+                megabytes(one.bytes / 1e6),
+                _value(one.figure("bits_per_byte")),
+                _value(one.figure("decode_tokens_per_second")),
+            )
+            for one in dossier.exports
+        ]
+        yield markdown_table(("precision", "MB", "bits per byte", "tokens/s"), rows_of)
+
+
+def _quality(dossier: Dossier) -> Iterator[str]:
+    model, base = dossier.model, dossier.base
+    yield from _figures(model)
+    if model.exported and base and (table := list(_figures(base))):
+        yield f"Of the checkpoint that the files hold, `{base.name}`:"
+        yield from table
+    held_out = next((one for one in dossier.data if one.kind == "blocks"), None)
+    if held_out and model.metrics:
+        yield (
+            f"All on the {held_out.held_out} held-out conversations of `{held_out.name}` "
+            f"(`{held_out.digest}`). Two figures may be compared only if their protocols are equal."
+        )
+
+
+def _figures(model: Described) -> Iterator[str]:
+    columns = ("figure", "what it says", "value", "95 % interval", "n", "protocol")
+    found = [(name, model.figure(name)) for name in QUALITY]
+    rows = [
+        (
+            spaced(name),
+            QUALITY[name][model.exported],
+            f"{figure.value:.4g}",
+            _interval(figure),
+            f"{figure.n:,} {figure.unit}".rstrip(),
+            f"`{figure.protocol[:12]}`",
+        )
+        for name, figure in found
+        if figure
+    ]
+    if rows:
+        yield markdown_table(columns, rows, left=2)
+
+
+def _speed(dossier: Dossier) -> Iterator[str]:
+    found = [(title, dossier.model.figure(name)) for name, title in SPEED.items()]
+    rows = [(title, _value(figure), f"{figure.n}") for title, figure in found if figure]
+    if rows:
+        yield markdown_table(("measured", "median", "timings"), rows)
+        yield from (_conditions(one) for one in dossier.conditions if one.step == "verify")
+
+
+def _conditions(found: Conditions) -> str:
+    threads = found.settings.get("threads")
+    machine = ", ".join(f"{name} {scalar(value)}" for name, value in found.environment.items())
+    return f"On {threads} thread{'' if threads == 1 else 's'} of: {machine}."
+
+
+def _lineage(dossier: Dossier) -> Iterator[str]:
+    rows = [
+        (f"`{one.child_name}`", f"{edge(one.kind, f'`{one.parent_name}`', one.detail)}")
+        for one in dossier.edges
+    ]
+    if rows:
+        yield markdown_table(("model", "how it was made"), rows, left=2)
+    ids = [(f"`{one.name}`", f"`{one.model}`", f"`{one.digest}`") for one in _models(dossier)]
+    yield markdown_table(("model", "id", "digest of its files"), ids, left=3)
+    data = [
+        (
+            f"`{one.name}`",
+            one.kind,
+            f"{one.train:,}",
+            f"{one.held_out:,}",
+            f"{one.tokens:,}" if one.tokens else NONE,
+            f"`{one.digest}`",
+        )
+        for one in dossier.data
+    ]
+    if data:
+        columns = ("data", "kind", "to train on", "held out", "tokens", "digest of its files")
+        yield markdown_table(columns, data, left=2)
+    yield f"Lineage digest: `sha256:{dossier.lineage}`"
+
+
+def _models(dossier: Dossier) -> Sequence[Described]:
+    return (dossier.model, *dossier.elders)
+
+
+def _licences(dossier: Dossier) -> Iterator[str]:
+    found = dossier.licences
+    for one in found.licensed:
+        title = dossier.about.get("name", one.name)
+        yield f"{title} is under {one.licence}. {one.about}".rstrip()
+    rows = [
+        (owed.licence, owed.rule, owed.says, owed.status, f"{owed.source}, {owed.section}")
+        for owed in found.obligations
+    ]
+    if rows:
+        yield markdown_table(("licence", "duty", "what it asks", "status", "where"), rows, left=5)
+    elif found.licensed:
+        yield "None of its duties reaches this model."
+    yield found.remark
+
+
+def _verifying(dossier: Dossier) -> Iterator[str]:
+    yield (
+        "Save the lines below as `SHA256SUMS` beside the files and run "
+        "`sha256sum --check SHA256SUMS`:"
+    )
+    yield "```\n" + "\n".join(f"{one.sha256}  {one.path}" for one in dossier.model.files) + "\n```"
+    yield (
+        f"In the store that it was made in, `descent verify {dossier.model.name}` computes every "
+        f"digest up to the flagship anew. The lineage digest is the SHA-256 of the sorted lines "
+        f"`artifact <key> <digest>` of all models and data above and `edge <child> <kind> "
+        f"<parent>` of all edges."
+    )
+
+
+def _value(figure: Figure | None) -> str:
+    if figure is None:
+        return NONE
+    return rate(figure.value) if figure.unit == "timings" else f"{figure.value:.4g}"
+
+
+def _interval(figure: Figure) -> str:
+    return f"{figure.interval[0]:.4g} to {figure.interval[1]:.4g}" if figure.interval else NONE

@@ -1,0 +1,63 @@
+"""How a model is run, in code that is true of its files."""
+
+import json
+from collections.abc import Iterator
+
+from family.lineage.dossier import Dossier
+
+GENAI = """\
+import json
+import onnxruntime_genai as og
+
+model = og.Model(".")  # the folder of these files
+tokenizer = og.Tokenizer(model)
+messages = json.dumps([{{"role": "user", "content": {prompt}}}])
+text = tokenizer.apply_chat_template(messages, add_generation_prompt=True)
+params = og.GeneratorParams(model)
+params.set_search_options(max_length=256, do_sample=False)
+generator = og.Generator(model, params)
+generator.append_tokens(tokenizer.encode(text))
+pieces = tokenizer.create_stream()
+while not generator.is_done():
+    generator.generate_next_token()
+    print(pieces.decode(generator.get_next_tokens()[0]), end="", flush=True)"""
+
+TRANSFORMERS = """\
+from transformers import AutoModelForCausalLM, AutoTokenizer
+
+tokenizer = AutoTokenizer.from_pretrained(".")  # the folder of these files
+model = AutoModelForCausalLM.from_pretrained(".")
+messages = [{{"role": "user", "content": {prompt}}}]
+inputs = tokenizer.apply_chat_template(
+    messages, add_generation_prompt=True, return_dict=True, return_tensors="pt"
+)
+answer = model.generate(**inputs, max_new_tokens=128, do_sample=False)
+print(tokenizer.decode(answer[0, inputs["input_ids"].shape[1]:], skip_special_tokens=True))"""
+
+
+def how_to_run(dossier: Dossier) -> Iterator[str]:
+    """The command where the store is, and Python where only the files are."""
+    model = dossier.model
+    prompt = _prompt(dossier)
+    if model.exported or dossier.exports:
+        yield f'In the store that it was made in: `descent run {model.name} "{prompt}"`'
+    names = {file.path for file in model.files}
+    if not model.exported:
+        yield _python("With transformers", TRANSFORMERS, prompt)
+    elif "genai_config.json" in names:
+        yield _python("With `pip install onnxruntime-genai`", GENAI, prompt)
+    else:
+        yield 'In ONNX Runtime: `onnxruntime.InferenceSession("model.onnx")`.'
+
+
+def _python(how: str, code: str, prompt: str) -> str:
+    return f"{how}:\n\n```python\n{code.format(prompt=json.dumps(prompt))}\n```"
+
+
+def _prompt(dossier: Dossier) -> str:
+    """One of the kind that it was taught with."""
+    for one in dossier.data:
+        match one.settings:
+            case {"requests": [str(request), *_], "topics": [str(topic), *_]}:
+                return request.replace("{topic}", topic)
+    return "Hello!"
