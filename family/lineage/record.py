@@ -26,7 +26,7 @@ def record(store: Store, manifest: Manifest, family: str, tier: str, step: str) 
             return
     with writing(store) as connection:
         if not _holds(connection, tables.builds, build):
-            _write(connection, manifest)
+            _write(connection, rows_of(manifest))
         _replace(connection, tables.heads, head)
 
 
@@ -42,7 +42,7 @@ def record_ledger(store: Store) -> None:
         known = set(connection.scalars(select(tables.releases.c.digest)))
         for release, digest in ledger.releases(store):
             if digest not in known:
-                _write_release(connection, release, digest)
+                _write(connection, rows_of_release(release, digest))
         for decision in ledger.decisions(store):
             _replace(connection, tables.decisions, decision.model_dump())
 
@@ -71,11 +71,11 @@ def reindex(store: Store, *, take_over: bool = False) -> Reindexed:
 def fill(connection: Connection, store: Store) -> None:
     """Write all that the store holds; what else the index knows stays."""
     for manifest in store.manifests():
-        _write(connection, manifest)
+        _write(connection, rows_of(manifest))
     for family in store.families():
         _set_heads(connection, store, family)
     for release, digest in ledger.releases(store):
-        _write_release(connection, release, digest)
+        _write(connection, rows_of_release(release, digest))
     for decision in ledger.decisions(store):
         _replace(connection, tables.decisions, decision.model_dump())
 
@@ -91,12 +91,36 @@ def model_name(family: str, tier: str, step: str) -> str:
     return "/".join(part for part in (family, tier, last) if part)
 
 
-def _write(connection: Connection, manifest: Manifest) -> None:
-    """Put all rows that follow from one manifest in the place of what there was."""
-    _replace(connection, tables.builds, _build(manifest))
-    for table, rows in _rows(manifest):
-        if rows:
-            connection.execute(insert(table), rows)
+def rows_of(manifest: Manifest) -> list[tuple[Table, list[Row]]]:
+    """Every row that follows from one manifest, table by table; that of builds comes first."""
+    return [(tables.builds, [_build(manifest)]), *_rows(manifest)]
+
+
+def rows_of_release(release: Release, digest: str) -> list[tuple[Table, list[Row]]]:
+    """Every row that follows from one release, whose file has the SHA-256 `digest`."""
+    said = release.model_dump()
+    names = [column.name for column in tables.releases.columns]
+    row: Row = {name: said[name] for name in names if name in said} | {"digest": digest}
+    version: Row = {"family": release.family, "version": release.version}
+    steps = [
+        {**version, "tier": tier, "step": step, "key": key}
+        for place, key in release.steps.items()
+        for tier, _, step in [place.partition("/")]
+    ]
+    owed = [
+        {**version, "position": position, **one.model_dump()}
+        for position, one in enumerate(release.obligations)
+    ]
+    return [(tables.releases, [row]), (tables.released, steps), (tables.obligations, owed)]
+
+
+def _write(connection: Connection, rows: list[tuple[Table, list[Row]]]) -> None:
+    """Put rows in the place of what there was; what hangs on the first one goes with it."""
+    (table, (first,)), *rest = rows
+    _replace(connection, table, first)
+    for table, more in rest:
+        if more:
+            connection.execute(insert(table), more)
 
 
 def _build(manifest: Manifest) -> Row:
@@ -157,23 +181,6 @@ def _rows(manifest: Manifest) -> list[tuple[Table, list[Row]]]:
         for position, verdict in enumerate(outcome.verdicts)
     ]
     return [*rows, (tables.edges, edges), (tables.metrics, metrics), (tables.verdicts, verdicts)]
-
-
-def _write_release(connection: Connection, release: Release, digest: str) -> None:
-    said = release.model_dump()
-    names = [column.name for column in tables.releases.columns]
-    row: Row = {name: said[name] for name in names if name in said} | {"digest": digest}
-    _replace(connection, tables.releases, row)
-    version: Row = {"family": release.family, "version": release.version}
-    for place, key in release.steps.items():
-        tier, _, step = place.partition("/")
-        connection.execute(
-            insert(tables.released), {**version, "tier": tier, "step": step, "key": key}
-        )
-    for position, owed in enumerate(release.obligations):
-        connection.execute(
-            insert(tables.obligations), {**version, "position": position, **owed.model_dump()}
-        )
 
 
 def _set_heads(connection: Connection, store: Store, family: str) -> None:
