@@ -23,6 +23,7 @@ from family.lineage.licences import Licences
 from family.lineage.map import Point
 from family.lineage.released import ReleaseView
 from family.lineage.scorecard import Scorecard
+from family.lineage.stale import Stale
 from family.lineage.views import Contained, LineageEdge, ModelCard, Reindexed, Status
 from family.spec import FamilySpec
 from flows.cli.main import cli
@@ -88,6 +89,7 @@ SHAPES: dict[str, Any] = {
     "descent lineage diff": Diff,
     "descent lineage why": Why,
     "descent lineage contains": list[Contained],
+    "descent lineage stale": list[Stale],
     "descent lineage path": list[LineageEdge],
     "descent lineage graph": Graph,
     "descent lineage reindex": Reindexed,

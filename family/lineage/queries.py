@@ -2,12 +2,14 @@
 
 from difflib import get_close_matches
 
-from sqlalchemy import Connection, exists, select
+from sqlalchemy import Connection, select
 
 from family.errors import NotFoundError
 from family.lineage import graph
+from family.lineage.agree import agree, agree_on
 from family.lineage.changes import Diff, Why, diff, why
 from family.lineage.database import reading
+from family.lineage.datasets import datasets_of
 from family.lineage.dossier import Dossier, dossier
 from family.lineage.graph import Graph
 from family.lineage.licences import Licences, licences
@@ -21,7 +23,6 @@ from family.lineage.read import (
     path,
     shared_ancestors,
 )
-from family.lineage.record import reindex
 from family.lineage.released import (
     Decided,
     ReleaseView,
@@ -29,20 +30,17 @@ from family.lineage.released import (
     release_of,
     releases_of,
 )
+from family.lineage.stale import Stale, stale
 from family.lineage.tables import builds, heads, models
-from family.lineage.views import Contained, LineageEdge, ModelCard, ModelRef, Status
+from family.lineage.views import Contained, Dataset, LineageEdge, ModelCard, ModelRef, Status
 from family.store import Store
 
 
 class Lineage:
-    """Reads a store's index; an index that is empty is first rebuilt from the store."""
+    """Reads a store's index. An answer that hands out files is given only if the store has them."""
 
     def __init__(self, store: Store) -> None:
         self.store = store
-        with reading(store) as connection:
-            filled = connection.scalar(select(exists(select(builds.c.key))))
-        if not filled:
-            reindex(store)
 
     def families(self) -> list[str]:
         """The families of this store."""
@@ -54,15 +52,16 @@ class Lineage:
 
         If no family is named, the only one that there is."""
         with reading(self.store) as connection:
-            family = _which(connection, family)
+            family = self._which(connection, family)
             if version:
                 version = release_of(connection, family, version).version
+            agree_on(connection, self.store, family, version)
             return status(connection, family, self.store.root, version)
 
     def releases(self, family: str | None = None) -> tuple[ReleaseView, ...]:
         """Every release of a family, the highest version first."""
         with reading(self.store) as connection:
-            return releases_of(connection, _which(connection, family))
+            return releases_of(connection, self._which(connection, family))
 
     def earlier(self, status: Status) -> tuple[Status, ...]:
         """The family as each release before this one had it, the lowest version first."""
@@ -74,18 +73,19 @@ class Lineage:
     def release(self, family: str | None, name: str) -> ReleaseView:
         """The release that a version or an alias means."""
         with reading(self.store) as connection:
-            return release_of(connection, _which(connection, family), name)
+            return release_of(connection, self._which(connection, family), name)
 
     def decisions(self, family: str | None = None) -> tuple[Decided, ...]:
         """Everything that people decided about a family, in order."""
         with reading(self.store) as connection:
-            return decisions_of(connection, _which(connection, family))
+            return decisions_of(connection, self._which(connection, family))
 
     def resolve(self, name: str) -> ModelRef:
         """Which model a name means; see `Names.resolve` for what may be named and how."""
         with reading(self.store) as connection:
             names = Names(connection)
             key = names.resolve(name)
+            agree(self.store, name, key, indexed=True)
             return ModelRef(
                 model=key[:ID],
                 key=key,
@@ -98,6 +98,7 @@ class Lineage:
         with reading(self.store) as connection:
             names = Names(connection)
             key = names.resolve(name)
+            agree(self.store, name, key, indexed=True)
             model = connection.execute(select(models).where(models.c.key == key)).one()
             build = connection.execute(select(builds).where(builds.c.key == key)).one()
             return ModelCard(
@@ -119,6 +120,7 @@ class Lineage:
                 facts=build.facts,
                 created=build.started,
                 seconds=build.seconds,
+                energy_joules=build.energy_joules,
                 seed=build.seed,
                 environment=build.environment,
                 prefect_run_id=build.prefect_run_id,
@@ -155,6 +157,11 @@ class Lineage:
             found = contained(connection, names, names.resolve(name), self.store.root)
             return tuple(sorted(found, key=lambda one: (not one.now, one.name)))
 
+    def stale(self, family: str | None = None) -> tuple[Stale, ...]:
+        """What a family has, or an alias stands on, that came of what the family has no longer."""
+        with reading(self.store) as connection:
+            return stale(connection, self.store, self._which(connection, family))
+
     def path(self, one: str, other: str) -> tuple[LineageEdge, ...]:
         """The shortest way between a model and one that it came from, from the younger up.
 
@@ -189,27 +196,36 @@ class Lineage:
             names = Names(connection)
             return dossier(connection, names, names.resolve(name), self.store.root)
 
+    def datasets(self, name: str) -> tuple[Dataset, ...]:
+        """The data that a model, or one that it came from, was taught with; prompts first."""
+        with reading(self.store) as connection:
+            names = Names(connection)
+            key = names.resolve(name)
+            return tuple(datasets_of(connection, names, key, self.store.root))
+
     def licences(self, name: str) -> Licences:
         """Every licence that reaches a model, and whether what it asks for is met."""
         with reading(self.store) as connection:
             names = Names(connection)
             return licences(connection, names, names.resolve(name), self.store.root)
 
+    def _which(self, connection: Connection, family: str | None) -> str:
+        there = _families(connection)
+        if family in there:
+            return family
+        for behind in self.store.families():
+            if behind == family or not there:
+                agree_on(connection, self.store, behind)
+        if not there:
+            raise NotFoundError("No family was built yet. Run `descent build CONFIG` first.")
+        if family is None:
+            if len(there) == 1:
+                return there[0]
+            raise NotFoundError(f"There are {len(there)} families; name one: {', '.join(there)}.")
+        near = get_close_matches(family, there, n=1)
+        hint = f"Did you mean {near[0]}?" if near else f"There is {', '.join(there)}."
+        raise NotFoundError(f"{family}: there is no such family. {hint}")
+
 
 def _families(connection: Connection) -> list[str]:
     return list(connection.scalars(select(heads.c.family).distinct().order_by(heads.c.family)))
-
-
-def _which(connection: Connection, family: str | None) -> str:
-    there = _families(connection)
-    if family in there:
-        return family
-    if not there:
-        raise NotFoundError("No family was built yet. Run `descent build CONFIG` first.")
-    if family is None:
-        if len(there) == 1:
-            return there[0]
-        raise NotFoundError(f"There are {len(there)} families; name one: {', '.join(there)}.")
-    near = get_close_matches(family, there, n=1)
-    hint = f"Did you mean {near[0]}?" if near else f"There is {', '.join(there)}."
-    raise NotFoundError(f"{family}: there is no such family. {hint}")

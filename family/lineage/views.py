@@ -167,9 +167,32 @@ class ModelCard(Measured):
     facts: dict[str, Scalar] = Field(description="What its stage counted.")
     created: str = Field(description="When its making began; UTC, ISO 8601.")
     seconds: float
+    energy_joules: float | None = Field(
+        description="Of the machine's processors while it was made; null where they do not tell."
+    )
     seed: int | None
     environment: dict[str, Scalar]
     prefect_run_id: str | None
+
+
+class Dataset(View):
+    """Data that a model, or one that it came from, was taught with."""
+
+    id: str
+    name: str = Field(description="`quickstart/prompts`.")
+    kind: str = Field(description="`prompts`, `responses` or `blocks`.")
+    digest: str = Field(description="SHA-256 over the names and digests of its files.")
+    licence: str | None = Field(
+        description="Of prompts, as the family file states it; null for what was made from them, "
+        "to which their licence and the author's apply."
+    )
+    train: int = Field(description="Rows to train on.")
+    held_out: int = Field(description="Rows that no training sees.")
+    tokens: int | None = Field(description="Answer tokens to train on; null if uncounted.")
+    made_from: tuple[str, ...] = Field(description="The data that it was made from.")
+    generated_by: str | None = Field(description="The model that wrote it; null if none did.")
+    taught: str = Field(description="The nearest model that was taught with it.")
+    folder: str
 
 
 class Contained(View):

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, TypeVar
 
 import click
 
-from flows.cli.options import json_option, model_argument, store_option
+from flows.cli.options import family_argument, json_option, model_argument, store_option
 from flows.cli.reading import lineage
 
 if TYPE_CHECKING:
@@ -135,6 +135,26 @@ def contains(teacher: str, store: Path, as_json: bool) -> None:
 
 
 @command.command()
+@family_argument
+@store_option
+@json_option
+def stale(family: str | None, store: Path, as_json: bool) -> None:
+    """List what a new flagship, or new prompts, left behind in FAMILY.
+
+    Every tier and file set that was made from what the family has no longer: those that it has
+    now, and those of releases that an alias stands on.
+
+    \b
+    Example:
+      descent lineage stale
+      descent lineage stale quickstart --json
+    """
+    from flows.cli import tables
+
+    _answer(lineage(store).stale(family), tables.stale, as_json)
+
+
+@command.command()
 @click.argument("one")
 @click.argument("other")
 @store_option
@@ -184,21 +204,24 @@ def graph(model: str | None, form: str, store: Path, as_json: bool) -> None:
 
 
 @command.command()
+@click.option(
+    "--take-over", is_flag=True, help="Also where it is another store's index, which is forgotten."
+)
 @store_option
 @json_option
-def reindex(store: Path, as_json: bool) -> None:
-    """Rebuild the index from the store's manifests, which are the truth about every artifact.
+def reindex(take_over: bool, store: Path, as_json: bool) -> None:
+    """Rebuild the index from the store's files, which are right where the two differ.
 
     \b
     Example:
       descent lineage reindex
-      descent lineage reindex --store /data/store
+      DESCENT_LINEAGE_URL=postgresql://me@db/lineage descent lineage reindex
     """
     from family.lineage.record import reindex as rebuild
     from family.store import Store
     from flows.cli import tables
 
-    _answer(rebuild(Store.existing(store)), tables.reindexed, as_json)
+    _answer(rebuild(Store.existing(store), take_over=take_over), tables.reindexed, as_json)
 
 
 def _answer(

@@ -8,6 +8,7 @@ from rich.console import RenderableType
 from family.lineage.changes import Change, Diff, EdgeChange, Moved, Side, Why
 from family.lineage.licences import Licences, Obligation
 from family.lineage.released import ReleaseView
+from family.lineage.stale import Stale
 from family.lineage.views import Contained, Figure, LineageEdge, ModelCard, Reindexed
 from family.lineage.words import edge as edge_words
 from family.lineage.words import scalar, spaced
@@ -36,6 +37,7 @@ def card(found: ModelCard) -> Iterator[RenderableType]:
         "digest": found.digest,
         "folder": found.folder,
         "made": f"{found.created}, in {show.duration(found.seconds)}",
+        "energy": f"{found.energy_joules:,.0f} J" if found.energy_joules is not None else "",
         "seed": str(found.seed) if found.seed is not None else "",
         "prefect run": found.prefect_run_id or "",
         "environment": _pairs(found.environment),
@@ -95,6 +97,15 @@ def contained(found: Sequence[Contained]) -> Iterator[RenderableType]:
         for file in one.files
     ]
     yield show.table(("file set", "", "file", "size", "sha256"), rows, right=("size",))
+
+
+def stale(found: Sequence[Stale]) -> Iterator[RenderableType]:
+    """One row per model, with who holds it and what was left behind."""
+    if not found:
+        yield "Nothing is stale: all was made from what the family has now."
+        return
+    rows = [(one.name, ", ".join(_holders(one)), one.reason) for one in found]
+    yield show.table(("stale", "held by", "why"), rows)
 
 
 def reindexed(found: Reindexed) -> Iterator[RenderableType]:
@@ -158,6 +169,13 @@ def _obligation(one: Obligation) -> tuple[str, ...]:
     brought = f"{edge.child_name} {by}" if edge else by
     where = f"{one.source}, {one.section} ({one.date})"
     return status, one.licence, one.rule, brought, one.says, where
+
+
+def _holders(one: Stale) -> Iterator[str]:
+    if one.now:
+        yield "the family now"
+    for version, aliases in one.releases.items():
+        yield f"{version} ({', '.join(aliases)})"
 
 
 def _sides(before: Side, after: Side) -> RenderableType:

@@ -53,7 +53,7 @@ def test_a_damaged_index_says_how_to_mend_it(family: Family) -> None:
     path = family.store.root / "lineage.db"
     path.write_bytes(b"no database" * 1000)
     with pytest.raises(StoreError, match=r"lineage\.db: the lineage index cannot be used: "):
-        Lineage(family.store)
+        Lineage(family.store).status("toy")
 
     path.unlink()
 
