@@ -45,7 +45,8 @@ def fill(store: Store, count: int) -> list[str]:
     with writing(store) as connection:
         for family in families:
             for table, rows in _rows(family, chance).items():
-                connection.execute(insert(table), rows)
+                if rows:
+                    connection.execute(insert(table), rows)
     return families
 
 

@@ -10,4 +10,6 @@ from family.stage import Outcome
 def about(inputs: Mapping[str, Path], settings: About, out: Path) -> Outcome:
     """Keep the words as facts."""
     tiers = ",".join(settings.tiers)
-    return Outcome(facts={"description": settings.description, "tiers": tiers, **settings.flagship})
+    prompts = {f"prompts_{name}": text for name, text in settings.prompts.items()}
+    words = {"description": settings.description, "tiers": tiers}
+    return Outcome(facts={**words, **settings.flagship, **prompts})

@@ -14,8 +14,18 @@ from pydantic import BaseModel, ValidationError
 
 from family.corpus.prompts import fault_of, split
 from family.faults import Fault, Path, choice
-from family.licences.terms import OTHER, identifiers, nearest
-from family.spec import FLAGSHIP, Bound, Corpus, Export, GrammarPrompts, ModelShape, Shape, Tier
+from family.licences.faults import licence_faults, teaching_faults
+from family.spec import (
+    FLAGSHIP,
+    Bound,
+    Corpus,
+    Export,
+    FamilySpec,
+    GrammarPrompts,
+    ModelShape,
+    Shape,
+    Tier,
+)
 
 #: What a device cannot run about a shape: (field, found, expected, fix) for each fault.
 TargetFaults = Callable[[ModelShape], Sequence[tuple[str, str, str, str]]]
@@ -34,7 +44,8 @@ MEASURED_ON_FP32 = {"max_abs_error", "greedy_match"}
 def cross_faults(data: Mapping[str, Any], target_faults: TargetFaults) -> Iterator[Fault]:
     """Every fault between fields; `data` is the family file with its defaults merged in."""
     yield from _source_faults(_mapping(data, "flagship", "source"))
-    yield from _licence_faults(_mapping(data, "flagship"))
+    for place in ("flagship", "prompts"):
+        yield from licence_faults(place, _mapping(data, place))
     yield from _prompt_faults(_mapping(data, "prompts"))
     tiers = {name: tier for name, tier in _mapping(data, "tiers").items() if _is_mapping(tier)}
     if FLAGSHIP in tiers:
@@ -43,6 +54,8 @@ def cross_faults(data: Mapping[str, Any], target_faults: TargetFaults) -> Iterat
         yield from _name_faults(name, tier, list(tiers))
         yield from _gate_faults(name, tier)
     yield from _shape_faults(data, tiers, target_faults)
+    if spec := _valid(FamilySpec, data):
+        yield from teaching_faults(spec)
 
 
 # ---- where things come from ----------------------------------------------------------------
@@ -67,33 +80,6 @@ def _source_faults(source: Mapping[str, Any]) -> Iterator[Fault]:
         )
     if isinstance(member, str) and (PurePath(member).is_absolute() or ".." in member.split("/")):
         yield Fault((*place, "member"), f"`{member}` leaves the wheel. Name a file inside it.")
-
-
-def _licence_faults(flagship: Mapping[str, Any]) -> Iterator[Fault]:
-    stated, terms = flagship.get("licence"), flagship.get("terms")
-    if not isinstance(stated, str) or not stated:
-        return
-    if stated not in identifiers():
-        near = nearest(stated)
-        hint = (
-            f"did you mean `{near}`? If not, write" if near else f"known: {_or(identifiers())}. Or"
-        )
-        yield Fault(
-            ("flagship", "licence"),
-            f"`{stated}` is not a licence whose terms are known here; {hint} `{OTHER}`, and what "
-            "it asks for into flagship.terms.",
-        )
-    elif stated == OTHER and terms is None:
-        yield Fault(
-            ("flagship", "terms"),
-            f"missing, and `licence: {OTHER}` says nothing of what it asks for. Write that here, "
-            "in your own words or as a link.",
-        )
-    elif stated != OTHER and terms is not None:
-        yield Fault(
-            ("flagship", "terms"),
-            f"only read with `licence: {OTHER}`; the terms of {stated} are known. Leave it out.",
-        )
 
 
 def _prompt_faults(prompts: Mapping[str, Any]) -> Iterator[Fault]:

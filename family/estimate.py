@@ -93,6 +93,7 @@ TRAINING = 250e9  # floating-point operations per second, bfloat16, six per para
 FORWARD = 1 / (1_900 * 134.5e6)
 PACE = {
     "about": Pace(0.1),
+    "notices": Pace(0.1),
     "flagship": Pace(START + 10, 1e-7),
     "prompts": Pace(0.1),
     "responses": Pace(START, 1 / (700 * 134.5e6)),

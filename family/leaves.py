@@ -38,7 +38,7 @@ PICKLES = ("*.bin", "*.pt", "*.pth", "*.ckpt", "*.pkl")
 
 
 def leaves(spec: FamilySpec, cache: Path | None) -> Leaves:
-    """Digests of the flagship's weights and of the prompts' file.
+    """Digests of the flagship's weights, of the prompts' file and of its licence's text.
 
     `cache` is a JSON file that remembers the digests of unchanged files; None reads each file
     anew. Raises SpecError if something is not there, or is not what the spec pins.
@@ -46,7 +46,8 @@ def leaves(spec: FamilySpec, cache: Path | None) -> Leaves:
     digests = _Digests(cache)
     found: dict[str, str] = {}
     faults: list[Fault] = []
-    for name, digest in (("flagship", _flagship), ("prompts", _prompts)):
+    brought = (("flagship", _flagship), ("prompts", _prompts), ("licence", _licence))
+    for name, digest in brought:
         try:
             found[name] = digest(spec, digests.of)
         except _LeafError as error:
@@ -55,7 +56,11 @@ def leaves(spec: FamilySpec, cache: Path | None) -> Leaves:
     if faults:
         lines = [f"{written(fault.path)}: {fault.text}" for fault in faults]
         raise SpecError(f"family {spec.family}", lines)
-    return Leaves(flagship=found["flagship"], prompts=found["prompts"] or None)
+    return Leaves(
+        flagship=found["flagship"],
+        prompts=found["prompts"] or None,
+        licence=found["licence"] or None,
+    )
 
 
 class _LeafError(Exception):
@@ -141,6 +146,17 @@ def _prompts(spec: FamilySpec, digest_of: DigestOf) -> str:
         raise _LeafError(place, f"{path} holds no prompt. Write one a line.")
     if fault := fault_of(train, held, spec.prompts):
         raise _LeafError(("prompts", "held_out"), fault)
+    return digest_of(path)
+
+
+def _licence(spec: FamilySpec, digest_of: DigestOf) -> str:
+    """Digest of the licence's text that the user brought; empty if there is none."""
+    if not spec.flagship.licence_file:
+        return ""
+    path, place = Path(spec.flagship.licence_file), ("flagship", "licence_file")
+    if not path.is_file():
+        kind = "is a folder, not a file" if path.is_dir() else "does not exist"
+        raise _LeafError(place, f"{path} {kind}. Check the path.")
     return digest_of(path)
 
 

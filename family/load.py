@@ -169,5 +169,8 @@ def _with_absolute_paths(spec: FamilySpec, folder: Path) -> FamilySpec:
         source = source.model_copy(update={"path": str(folder / Path(source.path).expanduser())})
     if hasattr(prompts, "path"):
         prompts = prompts.model_copy(update={"path": str(folder / Path(prompts.path).expanduser())})
-    flagship = spec.flagship.model_copy(update={"source": source})
+    text = spec.flagship.licence_file
+    if text:
+        text = str(folder / Path(text).expanduser())
+    flagship = spec.flagship.model_copy(update={"source": source, "licence_file": text})
     return spec.model_copy(update={"flagship": flagship, "prompts": prompts})

@@ -2,6 +2,7 @@
 
 prompts ── responses ── corpus ──┬── signal ──┬── vocabulary
 flagship ──┴────────────┴────────┘            │        │
+     └── about ── notices                     │        │
 and for each tier:                            │        │
            start ── distill ──┬── evaluate ──┬── gate
                               ├── export:* ──┤
@@ -45,6 +46,7 @@ class Leaves:
 
     flagship: str
     prompts: str | None = None
+    licence: str | None = None
 
 
 @dataclass(frozen=True)
@@ -60,10 +62,12 @@ def steps(spec: FamilySpec, leaves: Leaves, stages: Mapping[str, Stage]) -> list
     """Every step of the family, each after what it needs."""
     graph = _Graph(stages)
     brought = {"file": leaves.prompts} if leaves.prompts else {}
-    graph.add("", "about", spec.about, "", {})
     graph.add("", "flagship", spec.flagship, "flagship", {}, leaf={"weights": leaves.flagship})
     graph.add("", "prompts", spec.prompts, "prompts", {}, leaf=brought)
     flagship = {"flagship": "/flagship"}
+    graph.add("", "about", spec.about, "", {**flagship, "prompts": "/prompts"})
+    notices = spec.notices(leaves.licence)
+    graph.add("", "notices", notices, "notices", {**flagship, "about": "/about"})
     graph.add("", "responses", spec.responses, "responses", {**flagship, "prompts": "/prompts"})
     graph.add("", "corpus", spec.corpus, "corpus", {**flagship, "responses": "/responses"})
     corpus = {"corpus": "/corpus"}

@@ -87,7 +87,42 @@ class ModelShape(Settings):
         return self.body_parameters + copies * self.hidden * self.vocabulary
 
 
-class Flagship(Settings):
+class _Terms(Settings):
+    """What a family file says of the terms of something that is not its own."""
+
+    terms: str | None = Field(
+        None,
+        description="With `licence: other`: what it asks for, in your own words or as a link; "
+        "`descent licences` shows it.",
+        min_length=1,
+        json_schema_extra=NOT_IN_KEY,
+    )
+    permission: str | None = Field(
+        None,
+        description="Where its terms forbid to teach other models with it: who allowed it in "
+        "writing, when, and where that is kept. Stands in the record and in the notes.",
+        min_length=1,
+        json_schema_extra=NOT_IN_KEY,
+    )
+    credit: str | None = Field(
+        None,
+        description="Its copyright line, or whom its licence wants named; goes into NOTICE.",
+        min_length=1,
+        json_schema_extra=NOT_IN_KEY,
+    )
+
+    def words(self, licence: str | None) -> dict[str, str]:
+        """What is stated, with `licence`, by name."""
+        stated = {
+            "licence": licence,
+            "terms": self.terms,
+            "permission": self.permission,
+            "credit": self.credit,
+        }
+        return {name: text for name, text in stated.items() if text}
+
+
+class Flagship(_Terms):
     """The model that the family descends from."""
 
     name: str = Field(
@@ -101,11 +136,18 @@ class Flagship(Settings):
         min_length=1,
         json_schema_extra=NOT_IN_KEY,
     )
-    terms: str | None = Field(
+    licence_file: str | None = Field(
         None,
-        description="With `licence: other`: what it asks for, in your own words or as a link; "
-        "`descent licences` shows it.",
+        description="Its licence's text, relative to the family file, for what ships; left out, "
+        "the flagship's own LICENSE or a text that is known here.",
         min_length=1,
+        json_schema_extra=NOT_IN_KEY,
+    )
+    hub: str | None = Field(
+        None,
+        description="Its id on the Hugging Face Hub, `owner/name`, for model cards; left out, that "
+        "of a `hub` source.",
+        pattern=r"^[A-Za-z0-9][\w.-]*/[\w.-]+$",
         json_schema_extra=NOT_IN_KEY,
     )
     source: Source = Field(
@@ -128,14 +170,30 @@ class About(Settings):
 
     description: str
     flagship: dict[str, str]
-    """`name`, `licence` and, where there are any, `terms`, as in the family file."""
+    """`name`, `licence` and, where there are any, `terms`, `permission` and `credit`, as in the
+    family file."""
+    prompts: dict[str, str] = Field(default_factory=dict)
+    """Of the prompts likewise."""
     tiers: tuple[str, ...] = ()
+
+
+class Notices(Settings):
+    """What ships beside the files of every tier, as licences ask. Follows from the family file."""
+
+    family: str
+    changes: tuple[str, ...]
+    """What was done to the flagship, tier by tier."""
+    through: tuple[Literal["weights", "outputs"], ...]
+    """Whether any tier has the flagship's weights, or only learned from what it says."""
+    licence_file: str | None = Field(None, json_schema_extra=NOT_IN_KEY)
+    licence_digest: str | None = None
+    """SHA-256 of that file as the build was planned."""
 
 
 # ---- what it is taught with ----------------------------------------------------------------
 
 
-class _Split(Settings):
+class _Split(_Terms):
     held_out: float = Field(
         0.15, gt=0, lt=1, description="Share of prompts held out, by a seeded hash of the prompt."
     )
@@ -146,6 +204,13 @@ class GrammarPrompts(_Split):
     """Every request about every topic: one bounded domain."""
 
     kind: Literal["grammar"]
+    licence: str = Field(
+        "own",
+        description="Its licence, one of `family/licences`, or `own`: whoever wrote the family "
+        "file wrote them.",
+        min_length=1,
+        json_schema_extra=NOT_IN_KEY,
+    )
     topics: tuple[str, ...] = Field(description="What is asked about.", min_length=1)
     requests: tuple[str, ...] = Field(
         description="What is asked, each with `{topic}` in it.", min_length=1
@@ -158,6 +223,14 @@ class FilePrompts(_Split):
     kind: Literal["file"]
     path: str = Field(
         description="The file, relative to the family file.",
+        min_length=1,
+        json_schema_extra=NOT_IN_KEY,
+    )
+    licence: str | None = Field(
+        None,
+        description="Its licence, one of `family/licences`: `CC-BY-4.0`, ..., `openai` if a "
+        "service wrote them; `own` if its owner wrote them; `other`, with `terms`. Left out, "
+        "`descent licences` says that it is not stated.",
         min_length=1,
         json_schema_extra=NOT_IN_KEY,
     )
@@ -456,7 +529,38 @@ class FamilySpec(Settings):
     @property
     def about(self) -> About:
         """The words, without what they are about."""
-        flagship = {"name": self.flagship.name, "licence": self.flagship.licence}
-        if self.flagship.terms:
-            flagship["terms"] = self.flagship.terms
-        return About(description=self.description, flagship=flagship, tiers=tuple(self.tiers))
+        return About(
+            description=self.description,
+            flagship={"name": self.flagship.name, **self.flagship.words(self.flagship.licence)},
+            prompts=self.prompts.words(self.prompts.licence),
+            tiers=tuple(self.tiers),
+        )
+
+    def notices(self, licence_digest: str | None = None) -> Notices:
+        """What NOTICE has to tell; `licence_digest` is that of `flagship.licence_file`."""
+        heirs = self.heirs()
+        return Notices(
+            family=self.family,
+            changes=tuple(_change(name, tier) for name, tier in self.tiers.items()),
+            through=("weights", "outputs") if heirs else ("outputs",),
+            licence_file=self.flagship.licence_file,
+            licence_digest=licence_digest,
+        )
+
+    def heirs(self) -> set[str]:
+        """The tiers that have weights of the flagship's."""
+        found = {FLAGSHIP}
+        for name, tier in self.tiers.items():
+            if isinstance(tier.start, PruneStart) and tier.start.parent in found:
+                found.add(name)
+        return found - {FLAGSHIP}
+
+
+def _change(name: str, tier: Tier) -> str:
+    """`edge: pruned from nano, taught by flagship, exported as fp32, int8, int4`."""
+    began = "begun at random"
+    if isinstance(tier.start, PruneStart):
+        began = f"pruned from {tier.start.parent}"
+    files = ", ".join(one.precision for one in tier.export)
+    exported = f", exported as {files}" if files else ""
+    return f"{name}: {began}, taught by {tier.teacher}{exported}"

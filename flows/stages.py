@@ -7,6 +7,7 @@ STAGES = {
     stage.name: stage
     for stage in (
         Stage("about", "family.about:about", (spec.About,), heavy=False),
+        Stage("notices", "family.licences.notices:notices", (spec.Notices,), heavy=False),
         Stage("flagship", "family.teacher.open:flagship", (spec.Flagship,)),
         Stage(
             "prompts",

@@ -2,22 +2,23 @@
 
 A rule that follows weights reaches a model to which weights lead without a break. One that
 follows outputs also reaches a model that was taught by the licensed one, or by anything that came
-of it. No lawyer wrote this.
+of it. Data that teach a model are outputs of whoever wrote them. No lawyer wrote this.
 """
 
 from collections import deque
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from pathlib import Path
 from typing import Literal
 
 from pydantic import Field
 from sqlalchemy import Connection, RowMapping, select
 
-from family.licences.terms import OTHER, Begins, Holds, Rule, Through, identifiers, licence
-from family.lineage.names import ID, Names, parts
-from family.lineage.now import FLAGSHIP
+from family.licences.terms import OWN, Begins, Holds, Licence, Rule, Through, stated
+from family.lineage.datasets import data_names, data_of, taught
+from family.lineage.names import ID, Names
 from family.lineage.read import as_edge, line
-from family.lineage.tables import builds, edges, heads, models
+from family.lineage.said import FLAGSHIP, NOT_STATED, PROMPTS, words
+from family.lineage.tables import edges, heads, models, released
 from family.lineage.views import LineageEdge, View
 from family.stage import OUTPUTS
 
@@ -25,12 +26,15 @@ REMARK = (
     "This is no legal advice: the rules are a reading of the licences, and they may be wrong, "
     "incomplete or out of date. Read the texts, and ask a lawyer."
 )
-Status = Literal["met", "unmet", "forbidden", "by hand"]
+OURS = "Whoever made the family wrote it: it asks for nothing."
+Status = Literal["met", "unmet", "forbidden", "permitted", "by hand"]
+BLOCKING = ("unmet", "forbidden")
 
 
 class Obligation(View):
     """One rule of a licence that reaches a model."""
 
+    id: str = Field(description="What a waiver names: `llama3.1/name`.")
     licence: str
     rule: str
     kind: str = Field(description="`text`, `notice`, `name`, `duty` or `forbid`.")
@@ -38,22 +42,35 @@ class Obligation(View):
     source: str
     section: str
     date: str
-    of: str = Field(description="The model that is under the licence.")
+    of: str = Field(description="The model, or the data, that is under the licence.")
     through: str = Field(description="`weights` or `outputs`.")
     edge: LineageEdge | None = Field(
         description="The edge that brought it; null for the licensed model itself."
     )
-    status: Status = Field(description="`by hand`: only people can tell whether it is met.")
+    status: Status = Field(
+        description="`by hand`: only people can tell whether it is met; `permitted`: the family "
+        "file states a permission for what is otherwise forbidden."
+    )
     lacking: tuple[str, ...] = Field(description="The sets of files that do not meet it.")
+    differs: tuple[str, ...] = Field(
+        description="The sets of files whose licence text is not the recorded one, word for word."
+    )
+    fix: str | None = Field(description="What would meet it, where it blocks.")
 
 
 class Licensed(View):
-    """A model that this one came from, and its licence."""
+    """A model or data that this model came from, and its licence."""
 
     name: str
     model: str
     licence: str = Field(description="Its identifier; `not stated` if nothing is recorded.")
     about: str = Field(description="What must be known of the licence, or the user's own words.")
+    permission: str | None = Field(description="Who allowed what it forbids, as the user says.")
+    checked: str = Field(
+        description="`text` if the rules were compared with the licence's text, else `secondary`."
+    )
+    read: str = Field(description="When that was; ISO 8601.")
+    seen: str = Field(description="What was read, and where.")
 
 
 class Licences(View):
@@ -61,97 +78,158 @@ class Licences(View):
 
     model: str
     name: str
-    checked: tuple[str, ...] = Field(description="The sets of files that were looked into.")
+    checked: tuple[str, ...] = Field(
+        description="The sets of files that were looked into, and the notices that ship with them."
+    )
     licensed: tuple[Licensed, ...]
     obligations: tuple[Obligation, ...]
     remark: str = Field(description="What it is not: legal advice.")
 
 
-NOT_STATED = "not stated"
+def blocking(found: Licences, waived: Collection[str] = ()) -> tuple[Obligation, ...]:
+    """What is unmet or forbidden, and was not waived: it may not be shipped so."""
+    return tuple(
+        one for one in found.obligations if one.status in BLOCKING and one.id not in waived
+    )
+
 
 #: The nearest edges by which a model is reached along its weights and along its outputs.
 _Ways = dict[Through, RowMapping | None]
+#: What ships, by name: the folder of each set of files, and that of the notices beside it.
+_Shipped = Mapping[str, Sequence[Path]]
 
 
 def licences(connection: Connection, names: Names, key: str, store: Path) -> Licences:
     """All licences that reach the model `key`, and what they ask for."""
-    reached = _reached(connection, key)
-    shipped = {names.of(one): store / "artifacts" / one for one in _shipped(connection, key)}
-    licensed, obligations = [], []
-    for elder, words in _words(connection, key, reached).items():
-        stated = words.get("licence", NOT_STATED)
-        terms = licence(stated if stated in identifiers() else OTHER)
-        licensed.append(
-            Licensed(
-                name=names.of(elder),
-                model=elder[:ID],
-                licence=stated,
-                about=words.get("terms", terms.about),
-            )
-        )
+    reached, pupils = _reached(connection, key)
+    used = data_of(connection, pupils)
+    called = data_names(connection, used)
+    shipped, notices = _shipped(connection, names, key, store)
+    licensed: list[Licensed] = []
+    obligations: list[Obligation] = []
+    for elder, said in words(connection, key, (*reached, *used)).items():
+        identifier = said.get("licence", NOT_STATED)
+        terms, title = stated(identifier), called.get(elder) or names.of(elder)
+        licensed.append(_licensed(elder, title, identifier, terms, said))
+        if identifier == OWN:
+            continue
+        place = PROMPTS if elder in used else FLAGSHIP
+        ways: _Ways = reached.get(elder, {"outputs": None})
         for rule in terms.rules:
-            for through in rule.through:
-                if through in reached[elder]:
-                    ways = reached[elder]
-                    obligations.append(
-                        _obligation(stated, rule, through, ways, names.of(elder), names, shipped)
-                    )
-                    break  # one that follows both is owed once
+            through = next((way for way in rule.through if way in ways), None)
+            if through is None:
+                continue
+            row = ways[through]
+            edge = as_edge(row, names) if row else None
+            if elder in used:
+                edge = LineageEdge(
+                    child=used[elder][:ID],
+                    child_name=names.of(used[elder]),
+                    parent=elder[:ID],
+                    parent_name=title,
+                    kind="taught_on",
+                    detail={},
+                )
+            status, lacking = _status(rule, ways, shipped, permitted="permission" in said)
+            obligations.append(
+                Obligation(
+                    id=f"{terms.id}/{rule.name}".replace(" ", "-"),
+                    licence=identifier,
+                    rule=rule.name,
+                    kind=rule.kind,
+                    says=rule.says,
+                    source=rule.source,
+                    section=rule.section,
+                    date=rule.date,
+                    of=title,
+                    through=through,
+                    edge=edge,
+                    status=status,
+                    lacking=lacking,
+                    differs=_differs(terms, rule, shipped),
+                    fix=_fix(rule, place) if status in BLOCKING else None,
+                )
+            )
     return Licences(
         model=key[:ID],
         name=names.of(key),
-        checked=tuple(shipped),
+        checked=(*shipped, *notices),
         licensed=tuple(licensed),
         obligations=tuple(obligations),
         remark=REMARK,
     )
 
 
-def _obligation(
-    stated: str,
-    rule: Rule,
-    through: Through,
-    ways: _Ways,
-    of: str,
-    names: Names,
-    shipped: Mapping[str, Path],
-) -> Obligation:
-    row = ways[through]
-    status, lacking = _status(rule, ways, shipped)
-    return Obligation(
-        licence=stated,
-        rule=rule.name,
-        kind=rule.kind,
-        says=rule.says,
-        source=rule.source,
-        section=rule.section,
-        date=rule.date,
-        of=of,
-        through=through,
-        edge=as_edge(row, names) if row else None,
-        status=status,
-        lacking=lacking,
+def _licensed(
+    key: str, title: str, identifier: str, terms: Licence, said: Mapping[str, str]
+) -> Licensed:
+    about = said.get("terms") or (OURS if identifier == OWN else terms.about)
+    return Licensed(
+        name=title,
+        model=key[:ID],
+        licence=identifier,
+        about=about,
+        permission=said.get("permission"),
+        checked=terms.checked,
+        read=terms.read,
+        seen=terms.seen,
     )
 
 
-def _status(rule: Rule, ways: _Ways, shipped: Mapping[str, Path]) -> tuple[Status, tuple[str, ...]]:
+# ---- whether it is met ---------------------------------------------------------------------
+
+
+def _status(
+    rule: Rule, ways: _Ways, shipped: _Shipped, *, permitted: bool
+) -> tuple[Status, tuple[str, ...]]:
     """Whether a rule is met, and by which sets of files it is not."""
     match rule.check:
         case Holds() as check:
-            lacking = tuple(name for name, folder in shipped.items() if not check.met(folder))
+            lacking = tuple(
+                name for name, folders in shipped.items() if not any(map(check.found, folders))
+            )
         case Begins() as check:
             lacking = tuple(name for name in shipped if not check.met(name))
         case None:
-            excepted = rule.except_derivatives and "weights" in ways
-            return "forbidden" if rule.kind == "forbid" and not excepted else "by hand", ()
+            if rule.kind != "forbid" or (rule.except_derivatives and "weights" in ways):
+                return "by hand", ()
+            return "permitted" if rule.teaching and permitted else "forbidden", ()
     return "unmet" if lacking else "met", lacking
+
+
+def _differs(terms: Licence, rule: Rule, shipped: _Shipped) -> tuple[str, ...]:
+    """The sets of files whose text says that it is this licence's, and has other words."""
+    if rule.kind != "text" or terms.text is None or not isinstance(rule.check, Holds):
+        return ()
+    found = {
+        name: [text for folder in folders if (text := rule.check.found(folder))]
+        for name, folders in shipped.items()
+    }
+    return tuple(name for name, texts in found.items() if not all(map(terms.text.same, texts)))
+
+
+def _fix(rule: Rule, place: str) -> str:
+    """What would meet a rule that is not met."""
+    match rule.check:
+        case Begins(begins=begins):
+            return f"Give the family a name that begins with {begins}."
+        case Holds() if "{credit}" in rule.sentence:
+            return f"Say whom to name in {place}.credit of the family file, and build again."
+        case Holds() if rule.kind == "text" and place == FLAGSHIP:
+            return "Bring its text as flagship.licence_file of the family file, and build again."
+        case Holds():
+            return "Build again, which writes NOTICE."
+        case None if rule.teaching:
+            return f"Say who allowed it in {place}.permission of the family file, and build again."
+    return "Nothing but a waiver, which needs a reason."
 
 
 # ---- the ways up ---------------------------------------------------------------------------
 
 
-def _reached(connection: Connection, key: str) -> dict[str, _Ways]:
-    """Every model that `key` came from, and itself, by the ways that lead there."""
+def _reached(connection: Connection, key: str) -> tuple[dict[str, _Ways], dict[str, None]]:
+    """Every model that `key` came from, and itself, by the ways that lead there; and those among
+    them that were taught with data, the nearest first."""
     above: dict[str, list[RowMapping]] = {}
     for row in sorted(line(connection, key, "up"), key=lambda row: row["position"]):
         above.setdefault(row["child"], []).append(row)
@@ -168,46 +246,43 @@ def _reached(connection: Connection, key: str) -> dict[str, _Ways]:
                 # Along outputs, the edge that matters is the last that outputs flowed along.
                 ways[way] = row if said or way == "weights" else found[child]["outputs"]
                 waiting.append((row["parent"], way))
-    return found
+    return found, taught(row for child in found for row in above.get(child, ()))
 
 
-def _words(connection: Connection, key: str, reached: Iterable[str]) -> dict[str, dict[str, str]]:
-    """What people say about each flagship among the models `reached`: its licence above all.
-
-    Words are a record of the family, not of its flagship; those of the family of `key` go first,
-    and a flagship that no family has any more keeps what was recorded with itself.
-    """
-    own = select(models.c.family).where(models.c.key == key).scalar_subquery()
-    about = heads.alias()
-    found: dict[str, dict[str, str]] = {}
-    for some in parts(reached):
-        flagships = select(builds.c.key, builds.c.facts).where(
-            builds.c.key.in_(some), builds.c.step == FLAGSHIP
-        )
-        recorded = connection.execute(flagships).all()
-        found |= {row.key: row.facts for row in recorded}
-        said = connection.execute(
-            select(heads.c.key, builds.c.facts)
-            .join(about, (about.c.family == heads.c.family) & (about.c.step == "about"))
-            .join(builds, builds.c.key == about.c.key)
-            .where(heads.c.key.in_([row.key for row in recorded]), heads.c.step == FLAGSHIP)
-            .order_by(heads.c.family == own, heads.c.family.desc())
-        )
-        found |= {row.key: row.facts for row in said}  # the last one wins
-    return found
+# ---- what ships ----------------------------------------------------------------------------
 
 
-def _shipped(connection: Connection, key: str) -> Sequence[str]:
-    """The sets of files that families have now of a model; the model itself if there are none."""
+def _shipped(
+    connection: Connection, names: Names, key: str, store: Path
+) -> tuple[_Shipped, tuple[str, ...]]:
+    """What families ship of a model, itself if they ship nothing of it; and the notices' names."""
+    beside = {
+        row.family: store / "artifacts" / row.key
+        for row in connection.execute(select(heads).where(heads.c.step == "notices"))
+    }
+    shipped: dict[str, list[Path]] = {}
+    notices: dict[str, None] = {}
+    for one in _sets(connection, key):
+        name = names.of(one)
+        family = name.partition("/")[0]
+        shipped[name] = [store / "artifacts" / one]
+        if family in beside:
+            shipped[name].append(beside[family])
+            notices[f"{family}/notices"] = None
+    return shipped, tuple(notices)
+
+
+def _sets(connection: Connection, key: str) -> Sequence[str]:
+    """The sets of files that families have now of a model, else those that releases have of it,
+    else the model itself."""
     exports = (
         select(edges.c.child)
         .join(models, models.c.key == edges.c.child)
-        .where(
-            edges.c.parent == key,
-            models.c.step.startswith("export:"),
-            edges.c.child.in_(select(heads.c.key)),
-        )
-        .distinct()
+        .where(edges.c.parent == key, models.c.step.startswith("export:"))
+        .group_by(edges.c.child, models.c.name)
         .order_by(models.c.name)
     )
-    return list(connection.scalars(exports)) or [key]
+    for held in (heads, released):
+        if found := list(connection.scalars(exports.where(edges.c.child.in_(select(held.c.key))))):
+            return found
+    return [key]

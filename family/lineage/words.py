@@ -15,6 +15,7 @@ PHRASES = {
     "quantized_from": "quantized from {}",
     "exported_from": "exported from {}",
     "data_generated_by": "taught on text that {} wrote",
+    "taught_on": "taught on {}",
 }
 
 
@@ -26,6 +27,14 @@ def millions(parameters: int) -> str:
 def megabytes(size: float) -> str:
     """`38.4`, `244`: three digits, in MB."""
     return f"{size:.0f}" if size >= 100 else f"{size:.3g}"
+
+
+def size(count: float) -> str:
+    """`34.5 MB`, with 1 MB = 1e6 bytes."""
+    for unit, scale in (("GB", 1e9), ("MB", 1e6), ("kB", 1e3)):
+        if count >= scale:
+            return f"{count / scale:.3g} {unit}"
+    return f"{count:.0f} B"
 
 
 def rate(value: float) -> str:

@@ -66,9 +66,9 @@ def test_rewording_rebuilds_nothing(built: Store, path: str, value: object) -> N
 
 @pytest.mark.parametrize("path", ["description", "flagship.name", "flagship.licence"])
 def test_a_word_about_the_family_renews_the_record_of_words_alone(built: Store, path: str) -> None:
-    (reason,) = stale(changed(family(), path, "other words"), built).values()
-    assert reason.startswith(f"{path}: ")
-    assert set(stale(changed(family(), path, "other words"), built)) == {"/about"}
+    found = stale(changed(family(), path, "other words"), built)
+    assert found.pop("/about").startswith(f"{path}: ")
+    assert found == {"/notices": "family · about changed"}
 
 
 def test_moving_the_flagship_to_another_place_rebuilds_nothing(built: Store) -> None:
@@ -112,7 +112,9 @@ def test_a_bound_marks_the_gate_alone(built: Store) -> None:
 def test_an_export_more_marks_itself_and_what_scores_it(store: Store) -> None:
     spec = family({"mini": {"export": ["fp32"]}})
     build(spec, store)
-    assert stale(changed(spec, "tiers.mini.export", ["fp32", "int4"]), store) == {
+    found = stale(changed(spec, "tiers.mini.export", ["fp32", "int4"]), store)
+    assert found.pop("/notices").startswith("notices.changes: ")
+    assert found == {
         "mini/export:int4": "never built",
         "mini/verify": "mini · export int4 changed",
         "mini/gate": "mini · verify changed",
@@ -121,15 +123,28 @@ def test_an_export_more_marks_itself_and_what_scores_it(store: Store) -> None:
 
 def test_another_corpus_marks_all_that_was_made_of_it(built: Store) -> None:
     found = stale(changed(family(), "prompts.topics", ["a", "c"]), built)
-    assert set(found) == set(planned(family(), built)) - {"/about", "/flagship"}
+    assert set(found) == set(planned(family(), built)) - {"/flagship"}
     assert found["/prompts"] == "prompts.topics: ['a', 'b'] → ['a', 'c']"
 
 
-def test_another_flagship_marks_everything_but_words_and_prompts(built: Store) -> None:
+def test_another_flagship_marks_everything_but_prompts(built: Store) -> None:
     other = steps(family(), Leaves(flagship="0" * 64), table())
     heads = built.head("toys")
     same = [step.id for step in other if heads[step.id] == step.recipe.key]
-    assert same == ["/about", "/prompts"]
+    assert same == ["/prompts"]
+
+
+def test_another_licence_text_marks_the_notices_alone(built: Store) -> None:
+    other = steps(family(), replace(LEAVES, licence="0" * 64), table())
+    heads = built.head("toys")
+    assert [step.id for step in other if heads[step.id] != step.recipe.key] == ["/notices"]
+
+
+@pytest.mark.parametrize("field", ["terms", "permission", "credit"])
+@pytest.mark.parametrize("of", ["flagship", "prompts"])
+def test_a_word_about_terms_rebuilds_no_model(built: Store, of: str, field: str) -> None:
+    found = stale(changed(family(), f"{of}.{field}", "other words"), built)
+    assert set(found) == {"/about", "/notices"}
 
 
 def test_a_new_version_of_a_stage_marks_its_steps(built: Store) -> None:
@@ -179,7 +194,7 @@ def test_every_step_comes_after_what_it_needs() -> None:
 def test_forty_tiers_are_planned_in_a_moment(store: Store) -> None:
     spec: FamilySpec = family({f"tier-{n}": {"distill": {"tokens": n + 1}} for n in range(40)})
     begun = time.process_time()
-    assert len(planned(spec, store)) == 6 + 40 * 8
+    assert len(planned(spec, store)) == 7 + 40 * 8
     assert time.process_time() - begun < 0.5
 
 

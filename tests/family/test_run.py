@@ -61,7 +61,7 @@ def with_inputs(store: Store) -> Store:
 
 
 def test_a_second_build_does_no_work(store: Store) -> None:
-    assert len(build(family(), store)) == 29
+    assert len(build(family(), store)) == 30
     assert build(family(), store) == []
 
 
@@ -165,6 +165,15 @@ def test_a_failed_stage_says_what_happened_and_seals_nothing(with_inputs: Store)
 def test_what_the_user_can_mend_is_told_in_the_stage_s_own_words(with_inputs: Store) -> None:
     with pytest.raises(DescentError, match=r"^family · responses: none of 3.*corpus\.block\.$"):
         make_one(with_inputs, responses="refuses")
+
+
+def test_a_failed_stage_in_this_process_is_told_like_one_in_a_child(with_inputs: Store) -> None:
+    step, stage = only(family(), responses="fails")
+    with pytest.raises(StageError, match="responses failed: ValueError: three is not") as caught:
+        make(step, "toys", replace(stage, heavy=False), with_inputs)
+    log = Path(str(caught.value).partition("The log: ")[2].splitlines()[0])
+    assert "Traceback" in log.read_text()
+    assert sealed(with_inputs) == INPUTS
 
 
 def test_a_killed_child_is_told_as_such(with_inputs: Store) -> None:

@@ -80,10 +80,10 @@ def verify(inputs: Mapping[str, Path], settings: Settings, out: Path) -> Outcome
 
 TOYS: dict[str, Callable[..., Outcome]] = {"flagship": model, "start": model, "distill": model}
 TOYS |= {"evaluate": evaluate, "export": export, "verify": verify}
-#: The gate and the words are the real ones. Only what may linger has a process of its own.
+#: The gate, the words and the notices are the real ones. Only what may linger has a process of its own.
 STAGES = {
     name: stage
-    if name in ("about", "gate")
+    if name in ("about", "notices", "gate")
     else replace(
         stage,
         function=f"tests.flows.table:{TOYS.get(name, toy).__name__}",

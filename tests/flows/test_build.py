@@ -20,7 +20,7 @@ from tests.flows.family import changed
 from tests.flows.table import titles
 
 SpecOf = Callable[..., FamilySpec]
-SHARED = ["about", "flagship", "prompts", "responses", "corpus", "signal"]
+SHARED = ["flagship", "prompts", "about", "notices", "responses", "corpus", "signal"]
 TIER = ["start", "distill", "evaluate", "export fp32", "export int8", "export int4"]
 TIER += ["verify", "gate"]
 UNMET = {"gate": {"bounds": [{"metric": "kl", "max": 0.25}, {"metric": "agreement", "min": 0.6}]}}

@@ -67,6 +67,7 @@ def test_a_stopped_build_ends_its_child_says_how_to_go_on_and_ends_with_130(
         "about",
         "corpus",
         "flagship",
+        "notices",
         "prompts",
         "responses",
         "signal",

@@ -63,17 +63,17 @@ def test_an_unknown_licence_is_a_key_error() -> None:
 
 def test_words_are_found_in_a_file_of_that_name_alone(tmp_path: Path) -> None:
     check = Holds(files=("LICENSE*", "LICENCE*"), hold=("Apache License", "Version 2.0"))
-    assert not check.met(tmp_path)
+    assert not check.found(tmp_path)
     (tmp_path / "README.md").write_text("Apache License, Version 2.0")
     (tmp_path / "LICENCE").write_text("Apache License, Version 1.1")
     (tmp_path / "license.d").mkdir()
-    assert not check.met(tmp_path)
+    assert not check.found(tmp_path)
     (tmp_path / "license.txt").write_text("    APACHE\n    LICENSE\n  Version   2.0, January 2004")
-    assert check.met(tmp_path)
+    assert check.found(tmp_path)
 
 
 def test_a_folder_that_is_gone_holds_nothing(tmp_path: Path) -> None:
-    assert not Holds(files=("NOTICE*",), hold=("x",)).met(tmp_path / "gone")
+    assert not Holds(files=("NOTICE*",), hold=("x",)).found(tmp_path / "gone")
 
 
 @pytest.mark.parametrize(

@@ -1,0 +1,94 @@
+"""The data that a model was taught with, from the prompts on, and whose words they are."""
+
+from collections.abc import Iterable, Iterator, Mapping
+from pathlib import Path
+
+from sqlalchemy import Connection, RowMapping, select
+
+from family.lineage.digest import KINDS, builds_of
+from family.lineage.names import ID, Names, parts
+from family.lineage.read import line
+from family.lineage.record import model_name
+from family.lineage.said import NOT_STATED, words
+from family.lineage.tables import builds, datasets, models
+from family.lineage.views import Dataset
+from family.stage import OUTPUTS
+
+#: Edges of a model that was taught; one that was only cut by means of data was not.
+TAUGHT = OUTPUTS | {"finetuned_from"}
+
+
+def taught(rows: Iterable[RowMapping]) -> dict[str, None]:
+    """The models among the children of edges that were taught with data, in order."""
+    return dict.fromkeys(row["child"] for row in rows if row["kind"] in TAUGHT)
+
+
+def data_of(connection: Connection, pupils: Iterable[str]) -> dict[str, str]:
+    """Every set of data that models were taught with, straight or through another set, by key;
+    and the first of those models."""
+    waiting = {
+        above: row.key
+        for row in reversed(list(builds_of(connection, pupils)))
+        for above in row.recipe["inputs"].values()
+    }
+    found: dict[str, str] = {}
+    while waiting:
+        held = [row for row in _sets(connection, waiting) if row["key"] not in found]
+        found |= {row["key"]: waiting[row["key"]] for row in held}
+        waiting = {
+            above: waiting[row["key"]] for row in held for above in row["recipe"]["inputs"].values()
+        }
+    return found
+
+
+def data_names(connection: Connection, keys: Iterable[str]) -> dict[str, str]:
+    """What sets of data are called: `quickstart/prompts`."""
+    return {row["key"]: _name(row) for row in _sets(connection, keys)}
+
+
+def datasets_of(connection: Connection, names: Names, key: str, store: Path) -> Iterator[Dataset]:
+    """The data that a model, or one that it came from, was taught with; prompts first."""
+    up = sorted(line(connection, key, "up"), key=lambda row: (row["child"] != key, row["position"]))
+    used = data_of(connection, taught(up))
+    rows = sorted(_sets(connection, used), key=lambda row: (KINDS.index(row["kind"]), row["key"]))
+    called = {row["key"]: _name(row) for row in rows}
+    said = words(connection, key, used)
+    for row in rows:
+        inputs = row["recipe"]["inputs"].values()
+        licence = said.get(row["key"], {}).get("licence", NOT_STATED)
+        yield Dataset(
+            id=row["key"][:ID],
+            name=_name(row),
+            kind=row["kind"],
+            digest=row["digest"],
+            licence=licence if row["kind"] == "prompts" else None,
+            train=row["train"],
+            held_out=row["held_out"],
+            tokens=row["tokens"],
+            made_from=tuple(called[one] for one in inputs if one in called),
+            generated_by=_author(connection, names, row),
+            taught=names.of(used[row["key"]]),
+            folder=str(store / "artifacts" / row["key"]),
+        )
+
+
+def _author(connection: Connection, names: Names, row: RowMapping) -> str | None:
+    """The model that wrote a set of answers."""
+    if row["kind"] != "responses":
+        return None
+    inputs: Mapping[str, str] = row["recipe"]["inputs"]
+    author = select(models.c.key).where(models.c.key.in_(inputs.values()))
+    found = connection.scalar(author)
+    return names.of(found) if found else None
+
+
+def _sets(connection: Connection, keys: Iterable[str]) -> Iterator[RowMapping]:
+    """Those of `keys` that are sets of data, with how they were made."""
+    columns = (builds.c.family, builds.c.tier, builds.c.step, builds.c.digest, builds.c.recipe)
+    query = select(datasets, *columns).join(builds)
+    for some in parts(keys):
+        yield from connection.execute(query.where(datasets.c.key.in_(some))).mappings()
+
+
+def _name(row: RowMapping) -> str:
+    return model_name(row["family"], row["tier"], row["step"])
