@@ -51,6 +51,8 @@ class Release(Settings):
     by: str
     note: str = ""
     created: str = Field(description="UTC, ISO 8601.")
+    approve_by: str | None = Field(None, description="After this it counts as rejected; UTC.")
+    prefect_run_id: str | None = Field(None, description="The run that waits for approval.")
 
 
 class Decision(Settings):

@@ -41,6 +41,10 @@ class ReleaseView(View):
     by: str
     note: str
     created: str = Field(description="UTC, ISO 8601.")
+    approve_by: str | None = Field(
+        description="If nobody spoke until then, it counts as rejected; UTC, ISO 8601."
+    )
+    prefect_run_id: str | None = Field(description="The Prefect run that waits for approval.")
     digest: str = Field(description="SHA-256 of its file in the store.")
 
     @property

@@ -164,6 +164,8 @@ releases = Table(
     _text("by"),
     _text("note"),
     _text("created"),
+    Column("approve_by", String),
+    Column("prefect_run_id", String),
     _text("digest", index=True),
 )
 

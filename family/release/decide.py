@@ -119,10 +119,13 @@ def blocking(store: Store, release: ReleaseView) -> tuple[ledger.Owed, ...]:
 @contextmanager
 def opened(store: Store) -> Iterator[Lineage]:
     """The lineage, while nobody else decides anything; with all that the store's files say, if a
-    process ended between a file and its row."""
+    process ended between a file and its row, and with what time has decided."""
     with deciding(store):
         record_ledger(store)
-        yield Lineage(store)
+        lineage = Lineage(store)
+        for family in lineage.families():
+            _expire(store, lineage, family)
+        yield lineage
 
 
 def take(
@@ -154,6 +157,16 @@ def take(
     ledger.decide(store, decision)
     record_ledger(store)
     return decision
+
+
+def _expire(store: Store, lineage: Lineage, family: str) -> None:
+    """Reject what nobody spoke about in time."""
+    now = datetime.now(UTC)
+    for release in lineage.releases(family):
+        until = release.approve_by
+        if until and release.approved is None and datetime.fromisoformat(until) < now:
+            reason = f"nobody approved it until {until}"
+            take(store, family, "reject", release.version, by="descent", reason=reason)
 
 
 def _about(

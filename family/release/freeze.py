@@ -2,7 +2,7 @@
 
 import shutil
 from collections.abc import Iterator
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 from sqlalchemy import select
@@ -29,9 +29,13 @@ def release(
     *,
     by: str,
     note: str = "",
+    within: timedelta | None = None,
+    prefect_run_id: str | None = None,
     on_progress: Listener | None = None,
 ) -> Release:
     """Freeze what the family has now as `version`, publish it, and let `candidate` stand on it.
+
+    If nobody approves it `within` that time, it counts as rejected.
 
     Nothing changes unless every tier that its family file names is there, was made from what the
     family has now, passed its gate and still has its files. ReleaseError tells all that is amiss.
@@ -45,6 +49,7 @@ def release(
         digests = _digests(store, status, steps, on_progress)
         if before:
             versions.check(family, version, before, status)
+        now = datetime.now(UTC)
         frozen = Release(
             family=family,
             version=version,
@@ -60,7 +65,9 @@ def release(
             ),
             by=by,
             note=note,
-            created=datetime.now(UTC).isoformat(timespec="seconds"),
+            created=now.isoformat(timespec="seconds"),
+            approve_by=(now + within).isoformat(timespec="seconds") if within else None,
+            prefect_run_id=prefect_run_id,
         )
         frozen = _published(store, lineage, status, frozen)
         take(store, family, "promote", version, by=by, alias=CANDIDATE, reason="released")

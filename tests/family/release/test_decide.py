@@ -1,5 +1,6 @@
 """Approving, waiving, promoting and rolling back."""
 
+from datetime import timedelta
 from pathlib import Path
 
 import pytest
@@ -143,3 +144,12 @@ def test_a_decision_that_cannot_be_read_is_named(store: Store) -> None:
     path.write_text("{")
     with pytest.raises(Exception, match=r"decisions/toy/1\.json: this record cannot be read"):
         approve(store, "toy", "1.0.0", by="Grace")
+
+
+def test_a_release_that_nobody_approved_in_time_is_rejected(family: Family) -> None:
+    release(family.store, "toy", "1.0.0", by="Ada", within=timedelta(seconds=-1))
+    with pytest.raises(ReleaseError, match=r"toy 1\.0\.0 was rejected"):
+        promote(family.store, "toy", "1.0.0", by="Ada")
+    (said,) = Lineage(family.store).release("toy", "1.0.0").decisions[1:]
+    assert (said.by, said.kind) == ("descent", "reject")
+    assert said.reason.startswith("nobody approved it until 20")

@@ -29,6 +29,8 @@ def upgrade() -> None:
         sa.Column("by", sa.String(), nullable=False),
         sa.Column("note", sa.String(), nullable=False),
         sa.Column("created", sa.String(), nullable=False),
+        sa.Column("approve_by", sa.String(), nullable=True),
+        sa.Column("prefect_run_id", sa.String(), nullable=True),
         sa.Column("digest", sa.String(), nullable=False),
         sa.PrimaryKeyConstraint("family", "version", name=op.f("pk_releases")),
     )
