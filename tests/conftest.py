@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 
 from family.store import Store
+from tests import postgres as local
 
 #: Child processes import the toys from the tree; tiny models are fastest on one thread.
 os.environ["PYTHONPATH"] = os.pathsep.join(
@@ -24,6 +25,18 @@ signal.signal(signal.SIGINT, signal.default_int_handler)
 @pytest.fixture
 def store(tmp_path: Path) -> Store:
     return Store(tmp_path / "store")
+
+
+@pytest.fixture(scope="session")
+def postgres() -> Iterator[local.Server]:
+    """A PostgreSQL server for the tests that ask for one."""
+    pytest.importorskip("psycopg", reason="psycopg is not installed: pip install -e '.[postgres]'")
+    programs = local.binaries()
+    if programs is None:
+        pytest.skip("PostgreSQL's server is not installed: apt install postgresql")
+    server = local.Server(programs)
+    yield server
+    server.close()
 
 
 @pytest.fixture

@@ -1,9 +1,12 @@
 """A family in a real store, sealed by hand: what a build leaves, without the training."""
 
+import json
 from dataclasses import dataclass, field
 
-from family.lineage.record import record, set_heads
+from family.ledger import RELEASE, Decision, Owed, Release, decide, decisions, release_folder
+from family.lineage.record import record, record_ledger, set_heads
 from family.stage import (
+    DatasetFacts,
     Edge,
     Metric,
     ModelFacts,
@@ -14,7 +17,7 @@ from family.stage import (
     Verdict,
     digest_json,
 )
-from family.store import Manifest, Origin, Store
+from family.store import Manifest, Origin, Store, write_json
 
 
 class Toy(Settings):
@@ -111,6 +114,21 @@ def weights(megabytes: float, mark: str) -> str:
     return mark.ljust(round(megabytes * 1000), ".")
 
 
+def history(agreement: float) -> str:
+    """What training logged: a loss that falls the further, the more is learnt."""
+    lines = (
+        {
+            "step": step,
+            "loss": 2 * (1 - agreement) ** (step / 195),
+            "learning_rate": 0.001,
+            "grad_norm": 1.5,
+            "tokens": step * 1025.6,
+        }
+        for step in range(15, 196, 15)
+    )
+    return "".join(json.dumps(line) + "\n" for line in lines)
+
+
 def add_flagship(family: Family) -> None:
     words = {
         "name": "SmolLM2-135M-Instruct",
@@ -125,7 +143,10 @@ def add_flagship(family: Family) -> None:
         {"model.safetensors": weights(538, "flagship"), "tokenizer.json": "{}"},
         weights="f" * 64,
     )
-    family.seal("", "corpus", Outcome(facts={"tokens": 34_000}), flagship="/flagship")
+    blocks = DatasetFacts(kind="blocks", train=147, held_out=57, tokens=34_000)
+    family.seal(
+        "", "corpus", Outcome(dataset=blocks, facts={"tokens": 34_000}), flagship="/flagship"
+    )
     family.seal("", "signal", Outcome(), teacher="/flagship", corpus="/corpus")
 
 
@@ -172,7 +193,10 @@ def add_tier(
             ),
             facts={"steps": 195},
         ),
-        {"model.safetensors": weights(parameters * 4e-6, f"{tier}{turn} trained")},
+        {
+            "model.safetensors": weights(parameters * 4e-6, f"{tier}{turn} trained"),
+            "history.jsonl": history(agreement),
+        },
         student=f"{tier}/start",
         teacher=teacher,
         signal="/signal",
@@ -268,3 +292,44 @@ def add_family(family: Family) -> None:
     add_tier(family, "nano", 30_000_000, 0.69, parent="mini/distill")
     add_tier(family, "edge", 15_000_000, 0.66, parent="nano/distill", teacher="nano/distill")
     family.end()
+
+
+def add_release(
+    family: Family, version: str, *aliases: str, previous: str | None = None
+) -> Release:
+    """Freeze what the family has now, with one duty, and let aliases stand on it; no files."""
+    frozen = Release(
+        family=family.name,
+        version=version,
+        previous=previous,
+        change="minor" if previous else "first",
+        steps=dict(family.heads),
+        digests={key: family.kept[key].digest for key in family.heads.values()},
+        published={},
+        obligations=(
+            Owed(
+                model=family.heads["mini/export:int4"],
+                subject="Apache-2.0/licence-text",
+                status="met",
+                detail={"licence": "Apache-2.0"},
+            ),
+        ),
+        by="Ada",
+        created="2026-01-03T03:04:05+00:00",
+    )
+    folder = release_folder(family.store, family.name, version)
+    folder.mkdir(parents=True)
+    write_json(folder / RELEASE, frozen.model_dump(mode="json"))
+    for alias in aliases:
+        move = Decision(
+            family=family.name,
+            number=len(list(decisions(family.store, family.name))) + 1,
+            kind="promote",
+            version=version,
+            alias=alias,
+            by="Ada",
+            at="2026-01-03T04:05:06+00:00",
+        )
+        decide(family.store, move)
+    record_ledger(family.store)
+    return frozen

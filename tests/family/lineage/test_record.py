@@ -1,8 +1,9 @@
-"""Writing the index, on real SQLite."""
+"""Writing the index, on real SQLite and a real PostgreSQL."""
 
 import time
 from typing import Any
 
+import pytest
 from sqlalchemy import select
 
 from family.lineage import tables
@@ -10,7 +11,9 @@ from family.lineage.database import reading
 from family.lineage.record import model_name, record, reindex, set_heads
 from family.stage import Outcome
 from family.store import Store
-from tests.family.lineage.hand_built import Family, add_family, add_flagship, add_tier
+from tests.family.lineage.hand_built import Family, add_family, add_flagship, add_release, add_tier
+
+pytestmark = pytest.mark.both
 
 
 def contents(store: Store) -> dict[str, list[dict[str, Any]]]:
@@ -24,6 +27,10 @@ def contents(store: Store) -> dict[str, list[dict[str, Any]]]:
 
 
 def test_rebuilding_the_index_from_the_store_gives_the_same_rows(family: Family) -> None:
+    add_release(family, "1.0.0", "candidate")
+    add_tier(family, "nano", 30_000_000, 0.7, parent="mini/distill", turn=" again")
+    family.end()
+    add_release(family, "1.1.0", "candidate", "production", previous="1.0.0")
     grown = contents(family.store)
     assert all(grown.values())
 

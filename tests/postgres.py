@@ -1,0 +1,124 @@
+"""A PostgreSQL server of the tests' own, on this machine alone, gone when they end."""
+
+import itertools
+import os
+import shutil
+import socket
+import subprocess
+import tempfile
+import time
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+PASSWORD = "sesame-7f3a"
+
+
+def binaries() -> Path | None:
+    """Where the newest server that is installed has its programs; Debian keeps them off PATH."""
+    found = [
+        path for path in Path("/usr/lib/postgresql").glob("*/bin") if (path / "initdb").exists()
+    ]
+    if found:
+        return max(found, key=lambda path: float(path.parent.name))
+    there = shutil.which("initdb")
+    return Path(there).parent if there else None
+
+
+class Server:
+    """Databases sort as English does, not by code point: what depends on order shows."""
+
+    def __init__(self, programs: Path) -> None:
+        self.folder = Path(tempfile.mkdtemp(prefix="pg-", dir="/tmp"))
+        # The server refuses to be run by root.
+        self._user: dict[str, Any] = {}
+        if os.geteuid() == 0:
+            self._user = {"user": "postgres", "group": "postgres", "extra_groups": []}
+            shutil.chown(self.folder, "postgres", "postgres")
+        with socket.socket() as free:
+            free.bind(("127.0.0.1", 0))
+            self.port = free.getsockname()[1]
+        self._numbers = itertools.count()
+        self._make(programs)
+        data, port = str(self.folder / "data"), str(self.port)
+        quick = (
+            "fsync=off",
+            "full_page_writes=off",
+            "synchronous_commit=off",
+            "shared_buffers=32MB",
+        )
+        self._log = (self.folder / "log").open("w")
+        self._server = subprocess.Popen(
+            [str(programs / "postgres"), "-D", data, "-k", str(self.folder), "-p", port]
+            + [
+                word
+                for setting in (*quick, "listen_addresses=127.0.0.1")
+                for word in ("-c", setting)
+            ],
+            stdout=self._log,
+            stderr=self._log,
+            cwd=self.folder,
+            **self._user,
+        )
+        self._wait()
+
+    def _make(self, programs: Path) -> None:
+        (self.folder / "password").write_text(PASSWORD)
+        (self.folder / "password").chmod(0o644)
+        english = ("--locale=C.UTF-8", "--locale-provider=icu", "--icu-locale=en-US")
+        who = ("--username=postgres", f"--pwfile={self.folder / 'password'}")
+        auth = ("--auth-local=trust", "--auth-host=scram-sha-256")
+        initdb = [str(programs / "initdb"), "--no-sync", f"--pgdata={self.folder / 'data'}"]
+        subprocess.run(
+            [*initdb, "--encoding=UTF8", *english, *who, *auth],
+            check=True,
+            capture_output=True,
+            cwd=self.folder,
+            **self._user,
+        )
+
+    def _wait(self) -> None:
+        import psycopg
+
+        end = time.monotonic() + 30
+        while True:
+            try:
+                psycopg.connect(**self._administrator).close()
+                return
+            except psycopg.OperationalError:
+                assert self._server.poll() is None, (self.folder / "log").read_text()
+                assert time.monotonic() < end, "the server did not come up in 30 s"
+                time.sleep(0.02)
+
+    @property
+    def _administrator(self) -> dict[str, Any]:
+        return {
+            "host": str(self.folder),
+            "port": self.port,
+            "user": "postgres",
+            "dbname": "postgres",
+        }
+
+    def create(self, template: str = "template1") -> str:
+        """Make a database; its name."""
+        import psycopg
+
+        name = f"test{next(self._numbers)}"
+        with psycopg.connect(**self._administrator, autocommit=True) as connection:
+            connection.execute(f"CREATE DATABASE {name} TEMPLATE {template}")
+        return name
+
+    def url(self, database: str) -> str:
+        """Through a socket, without a password: the quickest."""
+        return f"postgresql://postgres@/{database}?host={self.folder}&port={self.port}"
+
+    def url_with_password(self, database: str, password: str = PASSWORD) -> str:
+        """Through the network of this machine."""
+        return f"postgresql://postgres:{password}@127.0.0.1:{self.port}/{database}"
+
+    def close(self) -> None:
+        self._server.send_signal(2)  # the fast way down: connections are cut
+        self._server.wait(30)
+        self._log.close()
+        shutil.rmtree(self.folder)
