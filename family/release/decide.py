@@ -10,14 +10,12 @@ from family import ledger
 from family.errors import ReleaseError
 from family.ledger import CANDIDATE, Decision, deciding
 from family.lineage.database import reading
+from family.lineage.licences import BLOCKING
 from family.lineage.queries import Lineage
 from family.lineage.record import record_ledger
 from family.lineage.released import MOVES, ReleaseView
 from family.lineage.tables import obligations
 from family.store import Store
-
-#: What licences ask and a release does not give.
-BLOCKING = ("unmet", "forbidden")
 
 
 def approve(

@@ -168,7 +168,7 @@ def _owed(tier: Member, licences: Licences, steps: dict[str, str]) -> Iterator[O
     for duty in licences.obligations:
         yield Owed(
             model=steps[f"{tier.tier}/distill"],
-            subject=f"{duty.licence}/{duty.rule}".replace(" ", "-"),
+            subject=duty.id,
             status=duty.status,
             detail=duty.model_dump(mode="json"),
         )

@@ -7,9 +7,11 @@ from semver import Version
 
 from family.errors import ReleaseError
 from family.ledger import Change
+from family.lineage.queries import Lineage
 from family.lineage.views import Status
 
 Part = Literal["major", "minor", "patch"]
+FIRST = "0.1.0"
 RANK: dict[str, int] = {"patch": 0, "minor": 1, "major": 2}
 
 
@@ -31,9 +33,7 @@ def previous(version: str, there: Iterable[str]) -> str | None:
 
 
 def change(family: str, version: str, previous: str | None) -> Change:
-    """What a version says about itself, against the one before.
-
-    Below 1.0.0 a minor version may break what it likes, as semantic versioning has it."""
+    """What a version says about itself, against the one before."""
     if previous is None:
         return "first"
     now, before = parse(version), Version.parse(previous)
@@ -53,15 +53,35 @@ def check(family: str, version: str, before: Status, after: Status) -> None:
     from another flagship: at least a minor one. Anything may be called more than it is."""
     assert before.version
     said = change(family, version, before.version)
-    young = Version.parse(before.version).major == 0
+    last = Version.parse(before.version)
     for reason, needed in _changes(before, after):
-        part: Part = "minor" if young else needed
+        part = _part(last, needed)
         if RANK[said] < RANK[part]:
-            number = getattr(Version.parse(before.version), f"bump_{part}")()
+            number = getattr(last, f"bump_{part}")()
             raise ReleaseError(
                 f"{family} {version} would be a {said} version after {before.version}, but "
                 f"{reason}. Call it {number}, or higher."
             )
+
+
+def following(lineage: Lineage, family: str) -> str:
+    """The lowest version that says enough about what the family has now."""
+    releases = lineage.releases(family)
+    if not releases:
+        return FIRST
+    last = Version.parse(releases[0].version)
+    if last.prerelease:
+        return str(last.finalize_version())
+    before, now = lineage.status(family, releases[0].version), lineage.status(family)
+    needed = [_part(last, part) for _, part in _changes(before, now)]
+    part = max(needed, key=lambda part: RANK[part], default="patch")
+    return str(getattr(last, f"bump_{part}")())
+
+
+def _part(before: Version, needed: Part) -> Part:
+    """What a change needs after `before`: below 1.0.0 a minor version may break what it likes, as
+    semantic versioning has it."""
+    return "minor" if before.major == 0 and needed == "major" else needed
 
 
 def _changes(before: Status, after: Status) -> Iterable[tuple[str, Part]]:

@@ -6,7 +6,8 @@ from family.errors import ReleaseError
 from family.lineage.queries import Lineage
 from family.lineage.views import Status
 from family.release import versions
-from tests.family.lineage.hand_built import Family
+from family.release.freeze import release
+from tests.family.lineage.hand_built import Family, add_tier
 
 
 @pytest.fixture
@@ -82,3 +83,20 @@ def test_before_the_first_major_version_a_minor_one_may_break(before: Status) ->
 
 def test_the_same_models_may_be_called_a_patch(before: Status) -> None:
     versions.check("toy", "1.2.1", before, before)
+
+
+def test_the_next_version_says_enough_about_the_change(family: Family) -> None:
+    lineage = Lineage(family.store)
+    assert versions.following(lineage, "toy") == "0.1.0"
+
+    release(family.store, "toy", "1.2.0", by="Ada")
+    assert versions.following(lineage, "toy") == "1.2.1"
+
+    add_tier(family, "pico", 5_000_000, 0.62, parent="edge/distill")
+    family.end()
+    assert versions.following(lineage, "toy") == "1.3.0"
+
+    for step in [one for one in family.heads if one.startswith("edge/")]:
+        del family.heads[step]
+    family.end()
+    assert versions.following(lineage, "toy") == "2.0.0"
