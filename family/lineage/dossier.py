@@ -8,7 +8,7 @@ from collections.abc import Iterable, Iterator
 from pathlib import Path, PurePath
 
 from pydantic import Field, JsonValue
-from sqlalchemy import Connection, select
+from sqlalchemy import Connection, select, union
 
 from family.lineage.digest import builds_of, data_above, lineage_digest
 from family.lineage.licences import Licences, licences
@@ -16,7 +16,7 @@ from family.lineage.names import ID, Names
 from family.lineage.now import FLAGSHIP
 from family.lineage.read import edges_of, figures_of, files_of, line
 from family.lineage.record import model_name
-from family.lineage.tables import builds, edges, heads, metrics, models
+from family.lineage.tables import builds, edges, heads, metrics, models, released
 from family.lineage.views import LineageEdge, Measured, ModelFile, View
 from family.stage import OUTPUTS, Scalar
 
@@ -85,7 +85,9 @@ class Dossier(View):
     about: dict[str, Scalar] = Field(description="What people say about its family.")
     edges: tuple[LineageEdge, ...] = Field(description="Up to the leaves, the nearest first.")
     elders: tuple[Described, ...] = Field(description="The models above it, the nearest first.")
-    exports: tuple[Described, ...] = Field(description="The sets of files made of it.")
+    exports: tuple[Described, ...] = Field(
+        description="The sets of files made of it, the largest first."
+    )
     data: tuple[Data, ...]
     conditions: tuple[Conditions, ...]
     licences: Licences
@@ -132,7 +134,12 @@ def dossier(connection: Connection, names: Names, key: str, store: Path) -> Doss
             for edge in up
         ),
         elders=tuple(elders),
-        exports=tuple(_described(connection, _exports(connection, key))),
+        exports=tuple(
+            sorted(
+                _described(connection, _exports(connection, key)),
+                key=lambda one: (-one.bytes, one.name, one.model),
+            )
+        ),
         data=tuple(_data(connection, key)),
         conditions=tuple(_conditions(connection, key)),
         licences=licences(connection, names, key, store),
@@ -160,16 +167,15 @@ def _inside(file: ModelFile, key: str) -> ModelFile:
 
 
 def _exports(connection: Connection, key: str) -> Iterable[str]:
-    """The exports of a model that families have now, by name."""
+    """The exports of a model that a family has now or had in a release."""
     children = select(edges.c.child).where(edges.c.parent == key)
+    shipped = union(select(heads.c.key), select(released.c.key))
     return connection.scalars(
-        select(models.c.key)
-        .where(
+        select(models.c.key).where(
             models.c.key.in_(children),
-            models.c.key.in_(select(heads.c.key)),
+            models.c.key.in_(shipped),
             models.c.step.startswith(EXPORT),
         )
-        .order_by(models.c.name, models.c.key)
     )
 
 
@@ -200,12 +206,14 @@ def _data(connection: Connection, key: str) -> Iterator[Data]:
 
 
 def _conditions(connection: Connection, key: str) -> Iterator[Conditions]:
-    """Of every step whose figures the model has now."""
-    sources = select(metrics.c.source).where(
-        metrics.c.model == key, metrics.c.source.in_(select(heads.c.key))
-    )
+    """Of every step that measured the model; equal ones once."""
+    sources = select(metrics.c.source).where(metrics.c.model == key)
     found = select(builds).where(builds.c.key.in_(sources)).order_by(builds.c.step, builds.c.key)
+    told: list[Conditions] = []
     for row in connection.execute(found):
-        yield Conditions(
+        one = Conditions(
             step=row.step, settings=row.recipe["settings"], environment=row.environment
         )
+        if one not in told:
+            told.append(one)
+            yield one

@@ -111,7 +111,7 @@ def hub_id(model: Described, dossier: Dossier, owner: str | None) -> str:
 
 def _checked(name: str) -> str:
     from huggingface_hub.errors import HFValidationError
-    from huggingface_hub.utils._validators import validate_repo_id
+    from huggingface_hub.utils import validate_repo_id  # type: ignore[attr-defined]
 
     try:
         validate_repo_id(name)
@@ -186,8 +186,8 @@ def _results(dossier: Dossier) -> Iterator["EvalResult"]:
 def validate(markdown: str) -> None:
     """Have the Hub check a card, over the network. DescentError says what it found, or that the
     Hub cannot be reached."""
-    import httpx
     from huggingface_hub import ModelCard
+    from huggingface_hub.utils import httpx  # type: ignore[attr-defined]
 
     try:
         ModelCard(markdown).validate()
