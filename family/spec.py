@@ -9,6 +9,7 @@ from typing import Annotated, Literal
 from pydantic import Field, model_validator
 
 from family.stage import NOT_IN_KEY, Settings
+from family.upkeep import Rebuild
 
 FLAGSHIP = "flagship"
 Precision = Literal["fp32", "int8", "int4"]
@@ -524,6 +525,9 @@ class FamilySpec(Settings):
     vocabulary: Vocabulary = Field(default_factory=lambda: FullVocabulary(kind="full"))
     tiers: dict[Name, Tier] = Field(
         min_length=1, description="In order: a tier may build only on those above it."
+    )
+    rebuild: Rebuild = Field(
+        default_factory=Rebuild, description="When it is looked at again, and who lets it out."
     )
 
     @property
