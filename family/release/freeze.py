@@ -17,8 +17,10 @@ from family.lineage.tables import builds
 from family.lineage.views import Member, Status
 from family.progress import Listener, Progress
 from family.release import versions
+from family.release.chain import chain
 from family.release.decide import opened, take
 from family.release.publish import publish
+from family.release.statement import STATEMENT, statement
 from family.store import Store, disk_faults, sha256, sync, write_json
 
 
@@ -183,7 +185,11 @@ def _published(store: Store, lineage: Lineage, status: Status, frozen: Release) 
     scratch.mkdir(parents=True)
     with disk_faults(store.root):
         publish(store, lineage, status, frozen, scratch)
-        frozen = frozen.model_copy(update={"published": _sums(scratch)})
+        sums = _sums(scratch)
+        told = frozen.model_copy(update={"published": sums})
+        (scratch / STATEMENT).write_text(statement(told, chain(store, frozen.steps.values())))
+        sums[STATEMENT] = sha256(scratch / STATEMENT)
+        frozen = frozen.model_copy(update={"published": sums})
         write_json(scratch / RELEASE, frozen.model_dump(mode="json"))
         scratch.rename(folder)
         sync(folder.parent)

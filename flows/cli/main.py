@@ -27,6 +27,8 @@ COMMANDS = (
     "waive",
     "promote",
     "rollback",
+    "sign",
+    "verify",
 )
 INTERRUPTED = 130
 

@@ -1,0 +1,18 @@
+"""The packages that only releases need."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+from family.errors import DescentError
+
+
+@contextmanager
+def needed_for(what: str) -> Iterator[None]:
+    """Say how to install what an import lacks."""
+    try:
+        yield
+    except ModuleNotFoundError as error:
+        raise DescentError(
+            f"{what} need packages that are not installed ({error.name}). "
+            f"Run: pip install 'descent-family[release]'"
+        ) from error

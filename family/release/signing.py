@@ -1,0 +1,47 @@
+"""Signing a release."""
+
+from pathlib import Path
+
+from pydantic import Field
+
+from family.errors import ReleaseError
+from family.ledger import release_folder
+from family.lineage.views import View
+from family.progress import Listener
+from family.release.signature import Passphrase, Signer
+from family.release.verify import verify_release
+from family.store import Store
+
+
+class Signed(View):
+    """A release's signature."""
+
+    family: str
+    version: str
+    signature: str = Field(description="The file: a Sigstore bundle.")
+    folder: str = Field(description="What is signed: every other file in it.")
+
+
+def sign(
+    store: Store,
+    family: str | None,
+    version: str,
+    key: Path,
+    passphrase: Passphrase,
+    on_progress: Listener | None = None,
+) -> Signed:
+    """Sign the release of a version or alias, if all of it still is what was recorded.
+
+    ReleaseError names the first that is not; DescentError if the key cannot be used."""
+    signer = Signer(key, passphrase)
+    found = verify_release(store, family, version, on_progress=on_progress)
+    if found.difference:
+        raise ReleaseError(f"{found.name} was not signed. {found.difference}")
+    folder = release_folder(store, found.family, found.version)
+    signature = signer.sign(folder)
+    return Signed(
+        family=found.family,
+        version=found.version,
+        signature=str(signature),
+        folder=str(folder),
+    )
