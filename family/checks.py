@@ -15,6 +15,7 @@ from pydantic import BaseModel, ValidationError
 from family.corpus.prompts import fault_of, split
 from family.faults import Fault, Path, choice
 from family.licences.faults import licence_faults, teaching_faults
+from family.schedules import rebuild_faults
 from family.spec import (
     FLAGSHIP,
     Bound,
@@ -54,6 +55,7 @@ def cross_faults(data: Mapping[str, Any], target_faults: TargetFaults) -> Iterat
         yield from _name_faults(name, tier, list(tiers))
         yield from _gate_faults(name, tier)
     yield from _shape_faults(data, tiers, target_faults)
+    yield from rebuild_faults(_mapping(data, "rebuild"), data.get("family"))
     if spec := _valid(FamilySpec, data):
         yield from teaching_faults(spec)
 

@@ -24,13 +24,17 @@ Place = tuple[str | int, ...]
 Loader: type[yaml.SafeLoader] = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
 
 
-def load(path: Path, target_faults: TargetFaults = lambda shape: ()) -> FamilySpec:
-    """Read and check a family file.
+def load(
+    path: Path,
+    target_faults: TargetFaults = lambda shape: (),
+    changes: Mapping[str, Any] | None = None,
+) -> FamilySpec:
+    """Read and check a family file, with `changes`, a part of one, laid over it.
 
     `target_faults` tells what no device can run about a tier's shape. Relative paths in the file
     come out absolute. Raises SpecError with all faults.
     """
-    raw = _read(path)
+    raw = _under(changes or {}, _read(path), (), set())
     data, inherited = _merged(raw, path)
     faults: list[Fault] = []
     try:
