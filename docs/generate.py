@@ -20,7 +20,7 @@ from family.lineage.card import Card
 from family.lineage.changes import Diff, Why
 from family.lineage.graph import Graph
 from family.lineage.licences import Licences
-from family.lineage.map import Point
+from family.lineage.points import Point
 from family.lineage.released import ReleaseView
 from family.lineage.scorecard import Scorecard
 from family.lineage.stale import Stale

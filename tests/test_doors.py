@@ -19,7 +19,13 @@ def modules(*folders: str) -> list[str]:
     return [name.removesuffix(".__init__") for name in names]
 
 
-GROUND = ("family/*.py", "family/licences/*.py", "family/lineage/*.py")
+GROUND = (
+    "family/*.py",
+    "family/drawing/*.py",
+    "family/licences/*.py",
+    "family/lineage/*.py",
+    "family/lineage/page/*.py",
+)
 LOW = [
     *modules(*GROUND),
     "export.targets",

@@ -5,9 +5,9 @@ from collections.abc import Iterable, Sequence
 from pydantic import Field
 from sqlalchemy import Connection, RowMapping, select
 
-from family.lineage.names import ID, Names, parts
+from family.lineage.names import ID, Names, parts, places_of
 from family.lineage.read import as_edge, line
-from family.lineage.tables import edges, heads, models
+from family.lineage.tables import edges, models
 from family.lineage.views import LineageEdge, View
 from family.lineage.words import millions, spaced
 from family.stage import OUTPUTS
@@ -71,9 +71,14 @@ def around(connection: Connection, names: Names, key: str) -> Graph:
     return _graph(connection, names, rows, [key])
 
 
-def now(connection: Connection, names: Names) -> Graph:
-    """Every model that a family has now, and what it came from."""
-    held = select(heads.c.key)
+def now(
+    connection: Connection, names: Names, family: str | None = None, version: str | None = None
+) -> Graph:
+    """Every model that a family has now, or in a release, and what it came from."""
+    places = places_of(version)
+    held = select(places.c.key)
+    if family:
+        held = held.where(places.c.family == family)
     rows = connection.execute(select(edges).where(edges.c.child.in_(held))).mappings()
     found = connection.scalars(select(models.c.key).where(models.c.key.in_(held)))
     return _graph(connection, names, list(rows), found)

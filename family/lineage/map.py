@@ -1,237 +1,277 @@
-"""The family on one page: quality against size, and which tier started from which."""
+"""The family on one page: quality against size and against speed, and who taught whom."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
-from pathlib import Path
-from typing import TYPE_CHECKING
+from math import hypot
+from pathlib import Path as FilePath
 
+from family.drawing import png, svg
+from family.drawing.axes import Axes, Scale, plain
+from family.drawing.labels import settle, spot
+from family.drawing.scene import (
+    LINE,
+    MUTED,
+    XY,
+    Area,
+    Box,
+    Group,
+    Path,
+    Scene,
+    Shape,
+    Text,
+    along,
+    arrowhead,
+    bezier,
+    moved,
+    width_of,
+)
 from family.errors import DescentError, NotFoundError
-from family.lineage.labels import Stroke, around, dotted, pixels, settle
+from family.lineage.points import Point, colours, origins, points
 from family.lineage.views import Member, Status
 from family.lineage.words import megabytes
-from family.stage import OUTPUTS
 
-if TYPE_CHECKING:
-    from matplotlib.axes import Axes
-    from matplotlib.figure import Figure
-    from matplotlib.transforms import Bbox
-
-INK, MUTED, GRID = "#22272e", "#68717d", "#e7eaee"
-#: One per tier, also told apart by people who do not see red or green as others do.
-COLOURS = ("#0b6e99", "#c2571a", "#5b4b8a", "#2f7d4f", "#a3316f", "#8a6d1a")
-MARKS = {"fp32": "o", "int8": "s", "int4": "D"}
-SIZE, DPI = (9.0, 5.4), 160
-#: Without these the same figure differs from run to run.
-STYLE = {"svg.hashsalt": "descent", "font.size": 9.0, "font.family": "DejaVu Sans"}
-NO_CLOCK: dict[str, dict[str, str | None]] = {
-    ".png": {"Software": None},
-    ".svg": {"Date": None, "Creator": None},
-}
-#: How far an arrow bends, of its length.
-BEND = 0.12
+WIDE, HIGH = 480.0, 380.0
+PLOT: Area = (46.0, 14.0, 472.0, 328.0)
+MARKS = {"int8": "square", "int4": "diamond"}
+#: How far a line between two members bends, of its length.
+BEND = 0.14
+DASH = (4.0, 3.0)
+#: What of an earlier release is still seen.
+FAINT = 0.35
 
 
 @dataclass(frozen=True)
-class Point:
-    """One file: how large, and how good."""
+class Panel:
+    """One thing that quality is drawn against."""
 
-    member: str
-    precision: str
-    megabytes: float
-    retention: float
-    interval: tuple[float, float]
-
-    @property
-    def at(self) -> tuple[float, float]:
-        return self.megabytes, self.retention
+    title: str
+    label: str
+    of: Callable[[Point], float | None]
+    said: Callable[[float], str]
 
 
-def points(status: Status) -> list[Point]:
-    """Every file that was scored by the protocol of the flagship's own score, which goes first.
-
-    Quality is retention, the flagship's bits per byte over the file's: each file counts by what
-    was measured on itself, not on the checkpoint that it was exported from.
-    """
-    flagship = status.flagship
-    best = flagship.figure("bits_per_byte") if flagship else None
-    if not flagship or not best:
-        return []
-    found = [Point(flagship.tier, "", flagship.files[0].megabytes, 1.0, (1.0, 1.0))]
-    for tier in status.tiers:
-        for file in tier.files:
-            bits = file.figure("bits_per_byte")
-            if bits and bits.protocol == best.protocol:
-                high, low = bits.interval or (bits.value, bits.value)
-                found.append(
-                    Point(
-                        tier.tier,
-                        file.precision,
-                        file.megabytes,
-                        best.value / bits.value,
-                        (best.value / low, best.value / high),
-                    )
-                )
-    return found
+SIZE = Panel(
+    "Quality against size",
+    "MB of all files, logarithmic",
+    lambda point: point.megabytes,
+    lambda value: f"{megabytes(value)} MB",
+)
+PACE = Panel(
+    "Quality against speed",
+    "ms per decoded token, logarithmic",
+    lambda point: point.milliseconds,
+    lambda value: f"{value:.3g} ms",
+)
 
 
-def draw(status: Status, path: Path) -> None:
+def draw(status: Status, path: FilePath, earlier: Sequence[Status] = ()) -> None:
     """Draw the family's map into `path`, a PNG or an SVG; the same records, the same bytes.
 
     DescentError for another suffix, NotFoundError if no file was scored yet."""
-    if path.suffix not in NO_CLOCK:
-        raise DescentError(f"{path}: a map is a {' or '.join(NO_CLOCK)} file. Name it so.")
-    import matplotlib as mpl
+    if path.suffix not in (".png", ".svg"):
+        raise DescentError(f"{path}: a map is a .png or .svg file. Name it so.")
+    scene = picture(status, earlier)
+    if path.suffix == ".png":
+        png.save(scene, path)
+    else:
+        path.write_text(svg.document(scene))
 
-    with mpl.rc_context(STYLE):
-        picture(status).savefig(path, metadata=NO_CLOCK[path.suffix])
 
-
-def picture(status: Status) -> "Figure":
-    """The family's map as a figure of matplotlib."""
-    found = points(status)
-    if len(found) < 2:
+def picture(status: Status, earlier: Sequence[Status] = ()) -> Scene:
+    """All panels side by side, under a title, over what the marks mean."""
+    margin, top = 28.0, 84.0
+    found = panels(status, earlier)
+    if not found:
         raise NotFoundError(
             f"{status.family}: no exported file was scored yet. Run `descent build CONFIG` first."
         )
-    from matplotlib.backends.backend_agg import FigureCanvasAgg
-    from matplotlib.figure import Figure
-
-    figure = Figure(figsize=SIZE, dpi=DPI)
-    FigureCanvasAgg(figure)
-    axes = figure.add_axes((0.065, 0.13, 0.915, 0.68))
-    _frame(axes, status, found)
-    _draw(axes, status, found)
-    return figure
-
-
-def _frame(axes: "Axes", status: Status, found: Sequence[Point]) -> None:
-    from matplotlib.ticker import LogLocator, NullLocator
-
-    sizes = [point.megabytes for point in found]
-    worst = min(min(point.interval) for point in found)
-    axes.set_xscale("log")
-    axes.set_xlim(min(sizes) / 1.5, max(sizes) * 1.6)
-    axes.set_ylim(worst - 0.1 * (1 - worst), 1 + 0.1 * (1 - worst))
-    axes.xaxis.set_major_locator(LogLocator(subs=(1, 2, 5)))
-    axes.xaxis.set_major_formatter(lambda size, _: f"{size:g}")
-    axes.xaxis.set_minor_locator(NullLocator())
-    axes.tick_params(length=0, colors=MUTED, pad=6)
-    axes.spines[["top", "right", "left"]].set_visible(False)
-    axes.spines["bottom"].set_color(MUTED)
-    axes.grid(axis="y", color=GRID, linewidth=0.8)
-    axes.set_axisbelow(True)
-    axes.set_xlabel("MB of all files, on a logarithmic scale", color=MUTED, labelpad=8)
-    title = f"{status.family}: quality against size"
-    left = axes.get_position().x0 - 0.04
-    axes.figure.text(left, 0.93, title, color=INK, fontsize=14, fontweight="bold")
-    axes.figure.text(
-        left,
-        0.9,
-        "Retention of each file, the flagship's bits per byte over its own on held-out answers, "
-        "with the 95 % interval.\nAn arrow leads from a model to one that started from it.",
-        color=MUTED,
-        linespacing=1.4,
-        verticalalignment="top",
-    )
-
-
-def _draw(axes: "Axes", status: Status, found: Sequence[Point]) -> None:
-    colours = {member.tier: COLOURS[at % len(COLOURS)] for at, member in enumerate(status.tiers)}
-    colours = {found[0].member: INK, **colours}
-    largest = {point.member: point for point in reversed(found)}
-    origins = [
-        (largest.get(_origin(tier, status)), largest.get(tier.tier)) for tier in status.tiers
+    shapes: list[Shape] = [
+        Text((margin, 40), f"{status.family}: how much smaller, how much is kept", 19, bold=True),
+        Text((margin, 62), ABOUT, 12, MUTED),
     ]
-    strokes = [_arrow(axes, parent, child) for parent, child in origins if parent and child]
-    for member, colour in colours.items():
-        own = [point for point in found if point.member == member]
-        strokes += _member(axes, own, colour)
-    taken = [around(x, y, 6, DPI) for x, y in pixels(axes, [point.at for point in found])]
-    taken += [around(x, y, 1.2, DPI) for stroke in strokes for x, y in stroke]
-    for first in (True, False):  # the names of members choose their places first
-        for point in found:
-            if (point is largest[point.member]) == first:
-                taken.append(_name(axes, point, colours[point.member], first, taken))
+    for at, panel in enumerate(found):
+        left = margin + at * (WIDE + margin)
+        shapes.append(Text((left + PLOT[0], top + 14), panel.title, 13, bold=True))
+        shapes += moved(panel.shapes, left, top + 16)
+    bottom = top + 16 + HIGH
+    shapes += moved(legend(status, earlier).shapes, margin + PLOT[0], bottom)
+    width = margin + len(found) * (WIDE + margin)
+    return Scene(width, bottom + 40, f"Map of {status.family}", tuple(shapes))
 
 
-def _origin(tier: Member, status: Status) -> str:
-    """The member that the tier's weights came from; its teacher if they came from none."""
-    tiers = {member.name: member.tier for member in status.members}
-    found = sorted(
-        (parent.kind in OUTPUTS, tiers[parent.name])
-        for parent in tier.parents
-        if parent.name in tiers
-    )
-    return found[0][1] if found else ""
+ABOUT = (
+    "Retention of each file, the flagship's bits per byte over its own on held-out answers, "
+    "with the 95 % interval."
+)
 
 
-def _member(axes: "Axes", own: Sequence[Point], colour: str) -> list[Stroke]:
-    """Draw one member's files; returns the pixels of its lines."""
-    line = [point.at for point in own]
-    axes.plot(*zip(*line, strict=True), color=colour, linewidth=1.4, alpha=0.45, zorder=2)
-    strokes = [line]
-    for place, point in enumerate(own):
-        whisker = [(point.megabytes, end) for end in point.interval]
-        axes.plot(*zip(*whisker, strict=True), color=colour, linewidth=1, alpha=0.4, zorder=2)
-        strokes.append(whisker)
-        axes.plot(
-            *point.at,
-            MARKS.get(point.precision, "o"),
-            color=colour,
-            markersize=6.5 if place else 9,
-            markeredgecolor="white",
-            markeredgewidth=1.2,
-            zorder=3,
+def panels(status: Status, earlier: Sequence[Status] = (), *, links: bool = False) -> list[Scene]:
+    """Quality against size, and against speed where that was measured, each a picture.
+
+    None where no exported file was scored yet. With `links` a mark leads to `#model-` and its
+    model's id."""
+    found = points(status, earlier)
+    if len(found) < 2:
+        return []
+    paced = [point for point in found if point.milliseconds is not None]
+    panels = [(SIZE, found)] + [(PACE, paced)] * bool(paced)
+    return [_Drawing(status, panel, some, links).scene() for panel, some in panels]
+
+
+class _Drawing:
+    """One panel in the making: what is drawn, and where no label may stand."""
+
+    def __init__(self, status: Status, panel: Panel, found: Sequence[Point], links: bool) -> None:
+        self.status, self.panel, self.points, self.links = status, panel, found, links
+        self.colours = colours(status)
+        values = [value for point in found if (value := panel.of(point)) is not None]
+        worst, best = (
+            most(end for point in found for end in (point.retention, *point.interval))
+            for most in (min, max)
         )
-    return [dotted(pixels(axes, stroke)) for stroke in strokes]
+        floor = max(0.0, int((worst - 0.03) * 10) / 10)
+        self.axes = Axes(PLOT, Scale.around(values, 1.5, 1.6), Scale(floor, max(1.0, best) + 0.05))
+        self.now = [point for point in found if point.release is None]
+        self.largest = {point.member: point for point in reversed(self.now)}
+        self.taken = [spot(self.at(point), 6) for point in found]
+        self.behind: list[Shape] = []
 
-
-def _arrow(axes: "Axes", parent: Point, child: Point) -> Stroke:
-    """Draw an arrow between two members; returns its pixels."""
-    axes.annotate(
-        "",
-        xy=child.at,
-        xytext=parent.at,
-        arrowprops={
-            "arrowstyle": "-|>,head_length=0.5,head_width=0.22",
-            "color": "#aab2bd",
-            "linewidth": 1.1,
-            "shrinkA": 8,
-            "shrinkB": 8,
-            "connectionstyle": f"arc3,rad={BEND}",
-        },
-        zorder=1,
-    )
-    (x0, y0), (x2, y2) = pixels(axes, [parent.at, child.at])
-    x1 = (x0 + x2) / 2 + BEND * (y2 - y0)
-    y1 = (y0 + y2) / 2 - BEND * (x2 - x0)
-    ways = [step / 16 for step in range(17)]
-    return dotted(
-        [
-            (
-                (1 - t) ** 2 * x0 + 2 * t * (1 - t) * x1 + t**2 * x2,
-                (1 - t) ** 2 * y0 + 2 * t * (1 - t) * y1 + t**2 * y2,
-            )
-            for t in ways
+    def scene(self) -> Scene:
+        frame = self.axes.frame(self.panel.label, plain, lambda share: f"{100 * share:.0f} %")
+        for tier in self.status.tiers:
+            self._descent(tier)
+        for member in self.colours:
+            self._member([point for point in self.now if point.member == member])
+        for point in self.points:
+            self._since(point)
+        marks = [
+            self._mark(point) for point in sorted(self.points, key=lambda one: one.release is None)
         ]
+        shapes = (*frame, *self.behind, *marks, *self._labels())
+        return Scene(WIDE, HIGH, self.panel.title, shapes)
+
+    def value(self, point: Point) -> float:
+        found = self.panel.of(point)
+        assert found is not None  # those that have none are not drawn here
+        return found
+
+    def at(self, point: Point) -> XY:
+        return self.axes.at(self.value(point), point.retention)
+
+    def _line(self, path: Path) -> None:
+        self.behind.append(path)
+        points = bezier(path.points) if path.curved else path.points
+        self.taken += [spot(point, 1.5) for point in along(points)]
+
+    def _descent(self, tier: Member) -> None:
+        """Lines to a tier from its teacher, dashed, and from the model that it started from."""
+        for parent, taught in origins(tier, self.status):
+            if parent in self.largest and tier.tier in self.largest:
+                ends = self.at(self.largest[parent]), self.at(self.largest[tier.tier])
+                curve = _bent(*ends, -BEND if taught else BEND)
+                dash = DASH if taught else None
+                self._line(Path(curve, stroke=LINE, width=1.2, dash=dash, curved=True))
+                self.behind.append(arrowhead(curve[-1], curve[-2], LINE))
+
+    def _member(self, own: Sequence[Point]) -> None:
+        """A line through a member's files, and the interval of each."""
+        if not own:
+            return
+        colour = self.colours[own[0].member]
+        if len(own) > 1:
+            self._line(Path(tuple(map(self.at, own)), stroke=colour, width=1.5, opacity=0.5))
+        for point in own:
+            low, high = (self.axes.at(self.value(point), end) for end in point.interval)
+            if low != high:
+                self._line(Path((low, high), stroke=colour, width=1.2, opacity=0.45))
+
+    def _since(self, point: Point) -> None:
+        """A faint line from an earlier release's files to what they are now."""
+        for later in self.now:
+            if point.release and (later.member, later.precision) == (point.member, point.precision):
+                ends = self.at(point), self.at(later)
+                colour = self.colours[point.member]
+                self._line(Path(ends, stroke=colour, dash=(1.5, 3.0), opacity=FAINT))
+
+    def _mark(self, point: Point) -> Group:
+        colour = self.colours.get(point.member, MUTED)
+        large = point == self.largest.get(point.member)
+        shape = mark(point.precision, self.at(point), 5.5 if large else 4.6, colour, point.release)
+        low, high = point.interval
+        between = f" ({100 * low:.1f} to {100 * high:.1f} %)" if low < high else ""
+        release = f" in {point.release}" if point.release else ""
+        says = (
+            f"{point.member} {point.precision}{release}\n"
+            f"{100 * point.retention:.1f} % of the flagship{between}\n"
+            f"{megabytes(point.megabytes)} MB"
+        )
+        if point.milliseconds is not None:
+            says += f"\n{point.milliseconds:.3g} ms per token"
+        href = f"#model-{point.model}" if self.links and not point.release else ""
+        return Group((shape,), "point", href, says)
+
+    def _labels(self) -> Iterator[Text]:
+        """The members' names choose their places first."""
+        labels: list[Area] = []
+        for first in (True, False):
+            for point in self.now:
+                if (point is self.largest[point.member]) == first:
+                    colour, said = self.colours[point.member], self.panel.said(self.value(point))
+                    lines = [Text((0, 0), said, 10, colour, halo=True)]
+                    if first:
+                        lines.insert(0, Text((0, 0), point.member, 12, colour, True, halo=True))
+                    placed, area = settle(lines, self.at(point), self.taken, labels, PLOT)
+                    labels.append(area)
+                    yield from placed
+
+
+def _bent(start: XY, end: XY, bend: float) -> tuple[XY, ...]:
+    """A curve between two marks, that keeps clear of both."""
+    (x0, y0), (x3, y3) = start, end
+    dx, dy = x3 - x0, y3 - y0
+    far = hypot(dx, dy) or 1.0
+    gap = min(9.0, far / 3) / far
+    x0, y0, x3, y3 = x0 + dx * gap, y0 + dy * gap, x3 - dx * gap, y3 - dy * gap
+    nx, ny = dy * bend, -dx * bend
+    return (
+        (x0, y0),
+        (x0 + dx / 3 + nx, y0 + dy / 3 + ny),
+        (x3 - dx / 3 + nx, y3 - dy / 3 + ny),
+        (x3, y3),
     )
 
 
-def _name(axes: "Axes", point: Point, colour: str, first: bool, taken: "Sequence[Bbox]") -> "Bbox":
-    """Write what a file is next to it, and at the `first` of a member what the member is."""
-    from matplotlib.patheffects import withStroke
+def mark(precision: str, at: XY, reach: float, colour: str, release: str | None) -> Shape:
+    """A circle, a square or a diamond, by precision; an earlier release's is faint."""
+    x, y = at
+    opacity = FAINT if release else 1.0
+    if MARKS.get(precision) == "diamond":
+        reach *= 1.25
+        corners = ((x, y - reach), (x + reach, y), (x, y + reach), (x - reach, y))
+        return Path(corners, "paper", colour, 1.4, opacity=opacity, closed=True)
+    radius = 1.0 if MARKS.get(precision) == "square" else reach
+    reach *= 0.9 if MARKS.get(precision) == "square" else 1.0
+    area = (x - reach, y - reach, x + reach, y + reach)
+    return Box(area, radius, "paper", colour, 1.4, opacity=opacity)
 
-    size = f"{point.precision} {megabytes(point.megabytes)} MB".strip()
-    label = axes.annotate(
-        f"{point.member}\n{size}" if first else size,
-        point.at,
-        (0, 0),
-        textcoords="offset points",
-        color=colour,
-        fontweight="bold" if first else "normal",
-        fontsize=9.5 if first else 8.5,
-        linespacing=1.25,
-        path_effects=[withStroke(linewidth=2.5, foreground="white")],
-        zorder=4,
-    )
-    return settle(label, axes, taken)
+
+def legend(status: Status, earlier: Sequence[Status] = ()) -> Scene:
+    """What the marks and the lines mean."""
+    shapes: list[Shape] = []
+    x, y = 6.0, 18.0
+    precisions = dict.fromkeys(file.precision for tier in status.tiers for file in tier.files)
+    for precision in precisions:
+        shapes.append(mark(precision, (x, y - 4), 5, MUTED, None))
+        shapes.append(Text((x + 10, y), precision, 11, MUTED))
+        x += 26 + width_of(precision, 11)
+    for dash, words in ((None, "started from its weights"), (DASH, "taught by it")):
+        shapes.append(Path(((x, y - 4), (x + 26, y - 4)), stroke=LINE, width=1.4, dash=dash))
+        shapes.append(arrowhead((x + 31, y - 4), (x, y - 4), LINE))
+        shapes.append(Text((x + 38, y), words, 11, MUTED))
+        x += 54 + width_of(words, 11)
+    if versions := [one.version for one in earlier if one.version]:
+        words = f"faint: {', '.join(versions)}"
+        shapes.append(mark("", (x, y - 4), 5, MUTED, versions[0]))
+        shapes.append(Text((x + 10, y), words, 11, MUTED))
+        x += 26 + width_of(words, 11)
+    return Scene(x, 26, "What the marks mean", tuple(shapes))

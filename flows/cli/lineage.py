@@ -177,10 +177,10 @@ def path(one: str, other: str, store: Path, as_json: bool) -> None:
 @click.option(
     "--format",
     "form",
-    type=click.Choice(["mermaid", "dot"]),
+    type=click.Choice(["mermaid", "dot", "svg"]),
     default="mermaid",
     show_default=True,
-    help="For Mermaid, or for Graphviz.",
+    help="For Mermaid, for Graphviz, or a picture.",
 )
 @store_option
 @json_option
@@ -192,13 +192,19 @@ def graph(model: str | None, form: str, store: Path, as_json: bool) -> None:
     \b
     Example:
       descent lineage graph edge
-      descent lineage graph --format dot | dot -Tsvg > family.svg
+      descent lineage graph --format svg > family.svg
+      descent lineage graph --format dot | dot -Tpdf > family.pdf
     """
     found = lineage(store).graph(model)
     if as_json:
         from flows.cli import show as out
 
         out.json(found)
+    elif form == "svg":
+        from family.drawing.svg import document
+        from family.lineage.pedigree import picture
+
+        click.echo(document(picture(found)), nl=False)
     else:
         click.echo(found.dot() if form == "dot" else found.mermaid(), nl=False)
 

@@ -4,13 +4,14 @@ from pathlib import Path
 
 import click
 
-from flows.cli.options import family_argument, json_option, store_option
+from flows.cli.options import family_argument, json_option, release_option, store_option
 from flows.cli.reading import lineage
 
 
 @click.command("map")
 @family_argument
 @store_option
+@release_option
 @click.option(
     "-o",
     "--output",
@@ -20,23 +21,28 @@ from flows.cli.reading import lineage
     help="The picture, PNG or SVG by its ending.",
 )
 @json_option
-def command(family: str | None, store: Path, output: Path, as_json: bool) -> None:
-    """Draw FAMILY on one page: quality against size, and which tier started from which.
+def command(
+    family: str | None, store: Path, version: str | None, output: Path, as_json: bool
+) -> None:
+    """Draw FAMILY on one page: quality against size and speed, and who taught whom.
 
-    With --json it prints what would be drawn, and draws nothing. FAMILY may be left out where
-    the store holds one only.
+    Earlier releases are faint. With --json it prints what would be drawn, and draws nothing.
+    FAMILY may be left out where the store holds one only.
 
     \b
     Example:
       descent map
-      descent map quickstart -o docs/family.svg
+      descent map quickstart --version 1.2.0 -o docs/family.svg
     """
-    from family.lineage.map import draw, points
+    from family.lineage.map import draw
+    from family.lineage.points import points
     from flows.cli.show import json
 
-    status = lineage(store).status(family)
+    records = lineage(store)
+    status = records.status(family, version)
+    earlier = records.earlier(status)
     if as_json:
-        json(points(status))
+        json(points(status, earlier))
     else:
-        draw(status, output)
+        draw(status, output, earlier)
         click.echo(output)

@@ -34,3 +34,6 @@ by_option = click.option(
 alias_option = click.option(
     "--alias", default="production", show_default=True, help="Which alias moves."
 )
+release_option = click.option(
+    "--version", help="A release or an alias of one; without it, the family as it is now."
+)

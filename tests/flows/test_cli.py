@@ -18,10 +18,11 @@ from family.lineage.card import Card
 from family.lineage.changes import Diff, Why
 from family.lineage.graph import Graph
 from family.lineage.licences import Licences
-from family.lineage.map import Point
+from family.lineage.points import Point
 from family.lineage.scorecard import Scorecard
 from family.lineage.views import Contained, LineageEdge, ModelCard, Reindexed, Status
 from flows.cli.main import cli
+from tests.flows.table import BROKEN
 
 FamilyFile = Callable[..., Path]
 
@@ -117,6 +118,7 @@ def test_json_has_the_documented_shape(
         (("lineage", "path", "flagship", "edge/int4"), "toys/edge"),
         (("lineage", "graph", "edge"), "flowchart TD"),
         (("lineage", "graph", "--format", "dot"), "digraph lineage {"),
+        (("lineage", "graph", "--format", "svg"), "<svg"),
         (("licences", "edge"), "This is no legal advice"),
         (("card", "edge"), "base_model_relation: finetune"),
         (("bom", "edge"), '"specVersion": "1.6"'),
@@ -236,6 +238,19 @@ def test_a_missed_gate_ends_with_3_and_still_shows_the_scorecard(
     assert result.exit_code == 3
     assert "mini missed its gate: kl at most 0.25, measured 0.31: missed by 0.06" in result.stderr
     assert "edge · gate" in result.stderr
+    assert "bits per byte" in result.stdout
+    assert "Traceback" not in result.output
+
+
+def test_a_failed_tier_ends_with_1_and_still_shows_the_scorecard(
+    server: str, family_file: FamilyFile, tmp_path: Path
+) -> None:
+    path = family_file(mini={"distill": {"tokens": BROKEN}})
+    result = descent("build", path, "--store", tmp_path / "store")
+    assert result.exit_code == 1
+    assert "error: mini · distill failed: ValueError: three is not four" in result.stderr
+    assert "mini · distill            failed" in result.stderr
+    assert "edge · gate               built" in result.stderr
     assert "bits per byte" in result.stdout
     assert "Traceback" not in result.output
 

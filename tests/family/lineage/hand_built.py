@@ -150,6 +150,19 @@ def add_flagship(family: Family) -> None:
     family.seal("", "signal", Outcome(), teacher="/flagship", corpus="/corpus")
 
 
+def prompts_of(count: int) -> DatasetFacts:
+    return DatasetFacts(kind="prompts", train=count, held_out=1)
+
+
+def add_data(family: Family) -> None:
+    """Prompts, the flagship's answers to them, and the blocks that a tier is taught with."""
+    family.seal("", "prompts", Outcome(dataset=prompts_of(8)), {"train.txt": "Hello?"})
+    answers = DatasetFacts(kind="responses", train=8, held_out=1, tokens=500)
+    family.seal("", "responses", Outcome(dataset=answers), flagship="/flagship", prompts="/prompts")
+    blocks = DatasetFacts(kind="blocks", train=3, held_out=1, tokens=480)
+    family.seal("", "corpus", Outcome(dataset=blocks), flagship="/flagship", responses="/responses")
+
+
 def add_tier(
     family: Family,
     tier: str,
