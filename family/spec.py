@@ -162,6 +162,11 @@ class Flagship(_Terms):
         json_schema_extra=NOT_IN_KEY,
     )
 
+    @property
+    def hub_id(self) -> str | None:
+        """Its id on the Hub, as stated or as it is fetched by."""
+        return self.hub or (self.source.repo if isinstance(self.source, HubSource) else None)
+
 
 class About(Settings):
     """What people call a family and its flagship, and under which terms they hold it.
@@ -171,8 +176,8 @@ class About(Settings):
 
     description: str
     flagship: dict[str, str]
-    """`name`, `licence` and, where there are any, `terms`, `permission` and `credit`, as in the
-    family file."""
+    """`name`, `licence` and, where there are any, `terms`, `permission`, `credit` and `hub`, as in
+    the family file."""
     prompts: dict[str, str] = Field(default_factory=dict)
     """Of the prompts likewise."""
     tiers: tuple[str, ...] = ()
@@ -533,9 +538,11 @@ class FamilySpec(Settings):
     @property
     def about(self) -> About:
         """The words, without what they are about."""
+        hub = self.flagship.hub_id
+        flagship = {"name": self.flagship.name, **self.flagship.words(self.flagship.licence)}
         return About(
             description=self.description,
-            flagship={"name": self.flagship.name, **self.flagship.words(self.flagship.licence)},
+            flagship=flagship | ({"hub": hub} if hub else {}),
             prompts=self.prompts.words(self.prompts.licence),
             tiers=tuple(self.tiers),
         )

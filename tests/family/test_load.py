@@ -12,7 +12,7 @@ import yaml
 from export.targets import faults as target_faults
 from family.errors import SpecError
 from family.load import load
-from family.spec import FilePrompts, FolderSource, GGUFSource, PruneStart, RandomStart
+from family.spec import FilePrompts, FolderSource, GGUFSource, HubSource, PruneStart, RandomStart
 
 WHOLE = """
 family: animals
@@ -103,6 +103,15 @@ def test_paths_are_relative_to_the_file(
     assert spec.flagship.source.path == str(tmp_path / "models/flagship.gguf")
     assert isinstance(spec.prompts, FilePrompts)
     assert spec.prompts.path == str(tmp_path / "../prompts.txt")
+
+
+def test_a_flagship_s_id_on_the_hub_is_stated_or_that_of_its_source(write: Write) -> None:
+    assert "hub" not in load(write()).about.flagship
+    stated = load(write(("licence: Apache-2.0", "licence: Apache-2.0\n  hub: acme/lion")))
+    assert stated.about.flagship["hub"] == "acme/lion"
+    source = HubSource(kind="hub", repo="acme/owl", revision="0" * 40)
+    fetched = stated.flagship.model_copy(update={"hub": None, "source": source})
+    assert stated.model_copy(update={"flagship": fetched}).about.flagship["hub"] == "acme/owl"
 
 
 def test_another_licence_comes_with_its_terms(write: Write) -> None:
