@@ -15,11 +15,11 @@ from uuid import NAMESPACE_URL, uuid5
 from pydantic import JsonValue
 
 from family.errors import DescentError
-from family.licences.terms import OTHER, identifiers, licence
+from family.licences.terms import OTHER, OWN, identifiers, licence
 from family.lineage.bom_parts import parts
-from family.lineage.dossier import Data, Described, Dossier
-from family.lineage.now import FLAGSHIP
-from family.lineage.views import LineageEdge
+from family.lineage.dossier import Described, Dossier
+from family.lineage.said import FLAGSHIP, NOT_STATED
+from family.lineage.views import Dataset, LineageEdge
 from family.lineage.words import edge
 from family.stage import Scalar
 
@@ -83,7 +83,7 @@ def _bill(dossier: Dossier) -> "Bom":
     from cyclonedx.model.component import Component, ComponentType, Pedigree
     from cyclonedx.model.tool import ToolRepository
 
-    data = [_data(one, dossier) for one in dossier.data]
+    data = [_data(one) for one in dossier.data]
     tool = Component(name="descent-family", type=ComponentType.APPLICATION, bom_ref="tool:descent")
     model = _model(dossier.model, dossier)
     model.pedigree = Pedigree(
@@ -118,7 +118,7 @@ def _model(model: Described, dossier: Dossier) -> "Component":
         group=model.family,
         name=model.name,
         version=model.model,
-        description=str(dossier.about.get("name" if model.step == FLAGSHIP else "description", "")),
+        description=dossier.about.get("name" if model.step == FLAGSHIP else "description", ""),
         hashes=[_sha256(model.digest)],
         licenses=_licences(dossier.binding if own else _stated(dossier, model.model)),
         external_references=[at_hub] if hub else [],
@@ -141,7 +141,7 @@ def _model(model: Described, dossier: Dossier) -> "Component":
     )
 
 
-def _data(data: Data, dossier: Dossier) -> "Component":
+def _data(data: Dataset) -> "Component":
     from cyclonedx.model.component import Component, ComponentType
 
     return Component(
@@ -150,7 +150,7 @@ def _data(data: Data, dossier: Dossier) -> "Component":
         name=data.name,
         version=data.id,
         hashes=[_sha256(data.digest)],
-        licenses=_licences(_stated(dossier, data.id)),
+        licenses=_licences([data.licence] if data.licence else []),
     )
 
 
@@ -161,7 +161,7 @@ def _sha256(digest: str) -> "HashType":
 
 
 def _stated(dossier: Dossier, id_: str) -> list[str]:
-    """The licence under which its makers gave one model or data set, if it is known."""
+    """The licence under which its makers gave a model, if it is recorded."""
     return [one.licence for one in dossier.licences.licensed if one.model == id_]
 
 
@@ -172,6 +172,8 @@ def _licences(stated: Iterable[str]) -> "list[DisjunctiveLicense]":
 
     found = []
     for one in stated:
+        if one in (OWN, NOT_STATED):
+            continue
         spdx = SPDX.get(one, one)
         if is_supported_id(spdx):
             found.append(DisjunctiveLicense(id=spdx))

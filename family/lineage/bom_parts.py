@@ -9,9 +9,9 @@ from typing import Literal
 from pydantic import BaseModel, ConfigDict, JsonValue
 from pydantic.alias_generators import to_camel
 
-from family.lineage.dossier import Data, Described, Dossier
+from family.lineage.dossier import Described, Dossier
 from family.lineage.hub import TASK
-from family.lineage.views import Figure
+from family.lineage.views import Dataset, Figure
 
 LIMIT = (
     "Measured on held-out answers to prompts of the kind that it was taught with, and on nothing "
@@ -138,7 +138,7 @@ def _card(model: Described, dossier: Dossier) -> ModelCardPart:
             performance_metrics=tuple(_metric(figure) for figure in model.metrics)
         ),
         considerations=Considerations(
-            use_cases=(str(description),) if description else None,
+            use_cases=(description,) if description else None,
             technical_limitations=(LIMIT,) if model.metrics else None,
         )
         if own
@@ -159,7 +159,7 @@ def _metric(figure: Figure) -> PerformanceMetric:
     )
 
 
-def _held(data: Data) -> DataPart:
+def _held(data: Dataset) -> DataPart:
     counts = {"train": data.train, "held-out": data.held_out, "tokens": data.tokens}
     return DataPart(
         name=data.name,

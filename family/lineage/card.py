@@ -10,6 +10,7 @@ from pydantic import Field, JsonValue
 
 from family.lineage.dossier import Conditions, Described, Dossier
 from family.lineage.hub import metadata
+from family.lineage.said import NOT_STATED
 from family.lineage.snippets import how_to_run
 from family.lineage.views import Figure, View
 from family.lineage.words import (
@@ -81,11 +82,11 @@ def card(dossier: Dossier, *, owner: str | None = None, base: str | None = None)
         metadata=made.data.to_dict(),  # type: ignore[no-untyped-call]
         markdown=str(made),
         lineage=dossier.lineage,
-        warnings=tuple(_warnings(data)),
+        warnings=tuple(_warnings(data, dossier)),
     )
 
 
-def _warnings(data: "huggingface_hub.ModelCardData") -> Iterator[str]:
+def _warnings(data: "huggingface_hub.ModelCardData", dossier: Dossier) -> Iterator[str]:
     base = data.base_model
     if isinstance(base, str) and "/" not in base:
         yield (
@@ -95,6 +96,9 @@ def _warnings(data: "huggingface_hub.ModelCardData") -> Iterator[str]:
         )
     if data.license is None:
         yield "No licence that is recorded reaches this model; add the one that you choose."
+    for one in dossier.licences.licensed:
+        if one.licence == NOT_STATED:
+            yield f"The licence of {dossier.title(one.model, one.name)} is not stated."
 
 
 # ---- sections ------------------------------------------------------------------------------
@@ -199,6 +203,7 @@ def _lineage(dossier: Dossier) -> Iterator[str]:
         (
             f"`{one.name}`",
             one.kind,
+            one.licence or NONE,
             f"{one.train:,}",
             f"{one.held_out:,}",
             f"{one.tokens:,}" if one.tokens else NONE,
@@ -207,8 +212,16 @@ def _lineage(dossier: Dossier) -> Iterator[str]:
         for one in dossier.data
     ]
     if data:
-        columns = ("data", "kind", "to train on", "held out", "tokens", "digest of its files")
-        yield markdown_table(columns, data, left=2)
+        columns = (
+            "data",
+            "kind",
+            "licence",
+            "to train on",
+            "held out",
+            "tokens",
+            "digest of its files",
+        )
+        yield markdown_table(columns, data, left=3)
     yield f"Lineage digest: `sha256:{dossier.lineage}`"
 
 
@@ -218,17 +231,20 @@ def _models(dossier: Dossier) -> Sequence[Described]:
 
 def _licences(dossier: Dossier) -> Iterator[str]:
     found = dossier.licences
-    for one in found.licensed:
-        title = dossier.about.get("name", one.name)
-        yield f"{title} is under {one.licence}. {one.about}".rstrip()
+    yield "\n".join(
+        f"- {dossier.title(one.model, one.name)}: {one.licence}. {one.about}".rstrip()
+        for one in found.licensed
+    )
     rows = [
         (owed.licence, owed.rule, owed.says, owed.status, f"{owed.source}, {owed.section}")
         for owed in found.obligations
     ]
     if rows:
         yield markdown_table(("licence", "duty", "what it asks", "status", "where"), rows, left=5)
-    elif found.licensed:
-        yield "None of its duties reaches this model."
+    else:
+        yield "No duty of theirs reaches this model."
+    if any(name.endswith("/notices") for name in found.checked):
+        yield "LICENSE and NOTICE, which belong beside these files, have the texts."
     yield found.remark
 
 

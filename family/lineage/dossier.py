@@ -10,14 +10,14 @@ from pathlib import Path, PurePath
 from pydantic import Field, JsonValue
 from sqlalchemy import Connection, select, union
 
+from family.lineage.datasets import datasets_of
 from family.lineage.digest import builds_of, data_above, lineage_digest
 from family.lineage.licences import Licences, licences
 from family.lineage.names import ID, Names
-from family.lineage.now import FLAGSHIP
 from family.lineage.read import edges_of, figures_of, files_of, line
-from family.lineage.record import model_name
+from family.lineage.said import FLAGSHIP, words
 from family.lineage.tables import builds, edges, heads, metrics, models, released
-from family.lineage.views import LineageEdge, Measured, ModelFile, View
+from family.lineage.views import Dataset, LineageEdge, Measured, ModelFile, View
 from family.stage import OUTPUTS, Scalar
 
 MEMBERS = (FLAGSHIP, "distill")
@@ -57,19 +57,6 @@ class Described(Measured):
         return self.step.startswith(EXPORT)
 
 
-class Data(View):
-    """A data set that the model, or one above it, was taught with."""
-
-    id: str
-    name: str
-    kind: str = Field(description="`prompts`, `responses` or `blocks`.")
-    digest: str = Field(description="SHA-256 over the names and digests of its files.")
-    train: int = Field(description="Rows to train on.")
-    held_out: int = Field(description="Rows that no training sees.")
-    tokens: int | None = Field(description="Answer tokens to train on.")
-    settings: dict[str, JsonValue] = Field(description="Those of the step that made it.")
-
-
 class Conditions(View):
     """How some of a model's figures were taken, and on what."""
 
@@ -82,13 +69,14 @@ class Dossier(View):
     """One model with all that it came from."""
 
     model: Described
-    about: dict[str, Scalar] = Field(description="What people say about its family.")
+    about: dict[str, str] = Field(description="What people say about its family.")
     edges: tuple[LineageEdge, ...] = Field(description="Up to the leaves, the nearest first.")
     elders: tuple[Described, ...] = Field(description="The models above it, the nearest first.")
     exports: tuple[Described, ...] = Field(
         description="The sets of files made of it, the largest first."
     )
-    data: tuple[Data, ...]
+    data: tuple[Dataset, ...] = Field(description="What it was taught with, prompts first.")
+    prompt: str = Field(description="One of the kind that it was taught with.")
     conditions: tuple[Conditions, ...]
     licences: Licences
     lineage: str = Field(description="The lineage digest; see `family.lineage.digest`.")
@@ -105,25 +93,31 @@ class Dossier(View):
 
     @property
     def binding(self) -> tuple[str, ...]:
-        """The licences whose terms reach the model."""
-        return tuple(dict.fromkeys(owed.licence for owed in self.licences.obligations))
+        """The licences whose terms go with the model; one that only forbids goes with none."""
+        owed = (one.licence for one in self.licences.obligations if one.kind != "forbid")
+        return tuple(dict.fromkeys(owed))
 
     @property
     def flagship(self) -> Described | None:
         """The model that everything began with."""
         return next((one for one in self.elders if one.step == FLAGSHIP), None)
 
+    def title(self, model: str, name: str) -> str:
+        """How the makers of a flagship call it; the name itself of anything else."""
+        flagships = (one.model for one in (self.model, *self.elders) if one.step == FLAGSHIP)
+        return self.about.get("name", name) if model in flagships else name
+
 
 def dossier(connection: Connection, names: Names, key: str, store: Path) -> Dossier:
     """Gather what is known of the model `key`."""
     keys = {row["parent"][:ID]: row["parent"] for row in line(connection, key, "up")}
     up = tuple(edges_of(connection, names, key, "up"))
-    nearest = [keys[parent] for parent in dict.fromkeys(edge.parent for edge in up)]
-    model, *elders = _described(connection, [key, *nearest])
+    above = [key, *(keys[parent] for parent in dict.fromkeys(edge.parent for edge in up))]
+    model, *elders = _described(connection, above)
     made = {one.model: one.name for one in (model, *elders)}
     return Dossier(
         model=model,
-        about=_about(connection, model.family),
+        about=next(iter(words(connection, key, above).values()), {}),
         edges=tuple(
             edge.model_copy(
                 update={
@@ -140,7 +134,8 @@ def dossier(connection: Connection, names: Names, key: str, store: Path) -> Doss
                 key=lambda one: (-one.bytes, one.name, one.model),
             )
         ),
-        data=tuple(_data(connection, key)),
+        data=tuple(datasets_of(connection, names, key, store)),
+        prompt=_prompt(connection, key),
         conditions=tuple(_conditions(connection, key)),
         licences=licences(connection, names, key, store),
         lineage=lineage_digest(connection, key),
@@ -179,30 +174,14 @@ def _exports(connection: Connection, key: str) -> Iterable[str]:
     )
 
 
-def _about(connection: Connection, family: str) -> dict[str, Scalar]:
-    said = (
-        select(builds.c.facts)
-        .join(heads, heads.c.key == builds.c.key)
-        .where(heads.c.family == family, heads.c.step == "about")
-    )
-    return connection.scalar(said) or {}
-
-
-def _data(connection: Connection, key: str) -> Iterator[Data]:
-    rows = data_above(connection, [key])
-    made = {row.key: row for row in builds_of(connection, (row.key for row in rows))}
-    for row in rows:
-        build = made[row.key]
-        yield Data(
-            id=row.key[:ID],
-            name=model_name(build.family, build.tier, build.step),
-            kind=row.kind,
-            digest=build.digest,
-            train=row.train,
-            held_out=row.held_out,
-            tokens=row.tokens,
-            settings=build.recipe["settings"],
-        )
+def _prompt(connection: Connection, key: str) -> str:
+    """The first one that a family file spells out; a greeting where it names a file of them."""
+    made = builds_of(connection, (row.key for row in data_above(connection, [key])))
+    for row in sorted(made, key=lambda row: row.key):
+        match row.recipe["settings"]:
+            case {"requests": [str(request), *_], "topics": [str(topic), *_]}:
+                return request.replace("{topic}", topic)
+    return "Hello!"
 
 
 def _conditions(connection: Connection, key: str) -> Iterator[Conditions]:

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, NamedTuple
 from family.errors import DescentError
 from family.licences.terms import OTHER, identifiers, licence
 from family.lineage.dossier import Described, Dossier
-from family.lineage.now import FLAGSHIP
+from family.lineage.said import FLAGSHIP, NOT_STATED
 
 if TYPE_CHECKING:
     from huggingface_hub import EvalResult, ModelCardData
@@ -104,8 +104,8 @@ def base_model(dossier: Dossier, owner: str | None, base: str | None) -> str | N
 def hub_id(model: Described, dossier: Dossier, owner: str | None) -> str:
     """The id of one of the family's models on the Hub."""
     if model.step == FLAGSHIP:
-        recorded = dossier.about.get("hub")
-        return str(recorded or re.sub(r"[^\w.-]+", "-", str(dossier.about.get("name", FLAGSHIP))))
+        title = dossier.title(model.model, model.name)
+        return dossier.about.get("hub") or re.sub(r"[^\w.-]+", "-", title)
     return _checked(f"{owner}/{model.slug}" if owner else model.slug)
 
 
@@ -126,10 +126,10 @@ def terms_of(dossier: Dossier) -> Terms:
     """The licence that reaches the model, as the Hub writes it; none if none reaches it.
 
     Several are `other`, and their texts belong in the repository's LICENSE."""
-    binding = dossier.binding
+    binding = [one for one in dossier.binding if one != NOT_STATED]
     named = {LICENCES.get(one, one) for one in binding}
     if not named:
-        return Terms()
+        return Terms("unknown" if dossier.binding else None)
     if len(named) > 1:
         return Terms("other", "-and-".join(sorted(map(_slug, named))), "LICENSE")
     stated = binding[0]
@@ -137,10 +137,10 @@ def terms_of(dossier: Dossier) -> Terms:
         return Terms(LICENCES[stated])
     if stated in identifiers() and stated != OTHER:
         return Terms("other", _slug(stated), licence(stated).source)
-    about = next(one.about for one in dossier.licences.licensed if one.licence == stated)
-    link = re.search(r"https?://[^\s,;)]+", about)
-    title = str(dossier.about.get("name", FLAGSHIP))
-    return Terms("other", _slug(f"{title} licence"), link[0].rstrip(".") if link else "LICENSE")
+    of = next(one for one in dossier.licences.licensed if one.licence == stated)
+    link = re.search(r"https?://[^\s,;)]+", of.about)
+    name = _slug(f"{dossier.title(of.model, of.name)} licence")
+    return Terms("other", name, link[0].rstrip(".") if link else "LICENSE")
 
 
 def _slug(words: str) -> str:

@@ -38,26 +38,17 @@ print(tokenizer.decode(answer[0, inputs["input_ids"].shape[1]:], skip_special_to
 def how_to_run(dossier: Dossier) -> Iterator[str]:
     """The command where the store is, and Python where only the files are."""
     model = dossier.model
-    prompt = _prompt(dossier)
     if model.exported or dossier.exports:
-        yield f'In the store that it was made in: `descent run {model.name} "{prompt}"`'
+        command = f"descent run {model.name} {json.dumps(dossier.prompt)}"
+        yield f"In the store that it was made in: `{command}`"
     names = {file.path for file in model.files}
     if not model.exported:
-        yield _python("With transformers", TRANSFORMERS, prompt)
+        yield _python("With transformers", TRANSFORMERS, dossier.prompt)
     elif "genai_config.json" in names:
-        yield _python("With `pip install onnxruntime-genai`", GENAI, prompt)
+        yield _python("With `pip install onnxruntime-genai`", GENAI, dossier.prompt)
     else:
         yield 'In ONNX Runtime: `onnxruntime.InferenceSession("model.onnx")`.'
 
 
 def _python(how: str, code: str, prompt: str) -> str:
     return f"{how}:\n\n```python\n{code.format(prompt=json.dumps(prompt))}\n```"
-
-
-def _prompt(dossier: Dossier) -> str:
-    """One of the kind that it was taught with."""
-    for one in dossier.data:
-        match one.settings:
-            case {"requests": [str(request), *_], "topics": [str(topic), *_]}:
-                return request.replace("{topic}", topic)
-    return "Hello!"

@@ -136,7 +136,7 @@ def test_where_no_licence_reaches_the_card_states_none_and_warns(licensed: Famil
     assert found.warnings == (
         "No licence that is recorded reaches this model; add the one that you choose.",
     )
-    assert "None of its duties reaches this model." in found.markdown
+    assert "No duty of theirs reaches this model." in found.markdown
 
 
 # ---- what the Hub checks, as far as it can be checked here ---------------------------------
@@ -226,8 +226,8 @@ def test_the_card_of_files_tells_all_that_a_release_manager_asks(int4: Card) -> 
         "Of the checkpoint that the files hold, `toy/edge`:",
         "| tokens per second, decoding | 1,704 | 5 |",
         "| `toy/edge` | distilled from `toy/nano` over 200,000 tokens with forward_kl",
-        "| `toy/corpus` | blocks | 147 | 57 | 34,000 |",
-        "SmolLM2-135M-Instruct is under Apache-2.0.",
+        "| `toy/corpus` | blocks | - | 147 | 57 | 34,000 |",
+        "- SmolLM2-135M-Instruct: Apache-2.0.",
         "This is no legal advice",
         f"Lineage digest: `sha256:{int4.lineage}`",
     ):
@@ -276,11 +276,10 @@ def test_files_without_a_genai_config_are_not_said_to_open_in_it(int4: Card) -> 
 def test_code_is_shown_for_files_that_it_opens(told: Family) -> None:
     found = Lineage(told.store).dossier("edge/int4")
     config = ModelFile(path="genai_config.json", bytes=2, sha256="0" * 64)
-    prompts = {"requests": ['Ask {topic}\'s "price".'], "topics": ["a boat"]}
-    data = found.data[0].model_copy(update={"settings": prompts})
     model = found.model.model_copy(update={"files": (*found.model.files, config)})
-    text = "\n".join(how_to_run(found.model_copy(update={"model": model, "data": (data,)})))
+    prompt = 'Ask a boat\'s "price".'
+    text = "\n".join(how_to_run(found.model_copy(update={"model": model, "prompt": prompt})))
     code = text.split("```python\n")[1].split("```")[0]
     compile(code, "card", "exec")
     assert "og.Model" in code
-    assert json.dumps('Ask a boat\'s "price".') in code
+    assert json.dumps(prompt) in code
