@@ -20,8 +20,9 @@ def rebuild_faults(rebuild: Mapping[str, Any], family: object) -> Iterator[Fault
     if isinstance(falls := rebuild.get("fall"), Mapping):
         for metric, most in falls.items():
             place = ("rebuild", "fall", str(metric))
-            if metric not in get_args(MetricName):
-                yield Fault(place, f"unknown; {choice(metric, get_args(MetricName))}")
+            name = str(metric).rpartition("/")[2]
+            if name not in get_args(MetricName):
+                yield Fault(place, f"unknown; {choice(name, get_args(MetricName))}")
             elif isinstance(most, (int, float)) and most < 0:
                 yield Fault(place, f"{most:g} is below 0: how much worse a tier may be. Use 0.")
     if isinstance(after := rebuild.get("after"), (list, tuple)) and family in after:

@@ -57,6 +57,9 @@ class HubSource(Settings):
         "moves, is refused.",
         pattern=r"^[0-9a-f]{40}$",
     )
+    track: str | None = Field(
+        None, description="A branch: a rebuild takes its newest commit instead of `revision`."
+    )
 
 
 Source = Annotated[PyPISource | GGUFSource | FolderSource | HubSource, Field(discriminator="kind")]

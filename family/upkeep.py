@@ -58,8 +58,9 @@ class Rebuild(Settings):
     )
     fall: dict[str, float] = Field(
         default_factory=dict,
-        description="The most by which a tier may be worse than in the last release, by metric: "
-        "`{agreement: 0.01}`. Without any, only the tiers' own gates count.",
+        description="The most by which a tier may be worse than in the last release, by metric and "
+        "in its unit: `{agreement: 0.01, int4/megabytes: 1}`. Without any, only the tiers' own "
+        "gates count.",
     )
     approve_within: timedelta = Field(
         timedelta(days=3),

@@ -4,15 +4,22 @@ import re
 import time
 from uuid import UUID
 
+from collections.abc import Iterable
+
 from prefect.artifacts import (
+    create_markdown_artifact,
     create_progress_artifact,
     create_table_artifact,
     update_progress_artifact,
 )
 
-from family.plan import Step
+from family.ledger import Release, release_folder
+from family.lineage.queries import Lineage
+from family.plan import Planned, Step
 from family.progress import Progress
+from family.release.falls import Fall
 from family.stage import Verdict
+from family.store import Store
 
 
 def key(*parts: str) -> str:
@@ -42,6 +49,33 @@ class ProgressBar:
             self._artifact = made
         else:
             update_progress_artifact(self._artifact, percent, f"{self._title}: {progress}")
+
+
+def stale(family: str, planned: Iterable[Planned]) -> None:
+    """What a rebuild finds: every step that is stale, and why."""
+    found = [one for one in planned if one.status == "stale"]
+    rows = [{"step": one.step.title, "why": one.reason} for one in found]
+    said = f"{len(found)} steps of {family} are stale" if found else "Nothing is stale"
+    create_table_artifact(rows, key(family, "stale"), said)
+
+
+def falls(family: str, version: str, found: Iterable[Fall]) -> None:
+    """Every tier against the last release."""
+    rows = [one.model_dump() for one in found]
+    create_table_artifact(rows, key(family, "falls"), f"{family} against {version}")
+
+
+def release(store: Store, lineage: Lineage, made: Release) -> None:
+    """What a person looks at before approving: the notes, and what licences ask."""
+    name = f"{made.family} {made.version}"
+    notes = release_folder(store, made.family, made.version) / "NOTES.md"
+    if notes.exists():
+        create_markdown_artifact(notes.read_text(), key(made.family, "draft"), f"Notes of {name}")
+    rows = [
+        {"duty": one.subject, "status": one.status, "says": one.detail["says"]}
+        for one in made.obligations
+    ]
+    create_table_artifact(rows, key(made.family, "licences"), f"What licences ask of {name}")
 
 
 def gate(family: str, tier: str, verdicts: tuple[Verdict, ...]) -> None:

@@ -61,6 +61,20 @@ def prefect_api(*, verbose: bool = False) -> Iterator[None]:
 
 
 @contextmanager
+def prefect_server() -> Iterator[str]:
+    """Have the server that the user runs; tells its address. ServerError if there is none."""
+    from prefect.settings import PREFECT_API_URL
+
+    if not (url := PREFECT_API_URL.value()):
+        raise ServerError(
+            "This needs a Prefect server that stays. Start one (`prefect server start`) and name "
+            "it: PREFECT_API_URL=http://127.0.0.1:4200/api"
+        )
+    with _asked_for(url):
+        yield url
+
+
+@contextmanager
 def _asked_for(url: str) -> Iterator[str]:
     """The server that the user runs, once it is known to answer."""
     from prefect.client.orchestration import get_client

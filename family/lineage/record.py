@@ -30,6 +30,12 @@ def record(store: Store, manifest: Manifest, family: str, tier: str, step: str) 
         _replace(connection, tables.heads, head)
 
 
+def record_aside(store: Store, manifest: Manifest) -> None:
+    """Note a sealed artifact that no step of a family has: a measurement made once more."""
+    with writing(store) as connection:
+        _write(connection, rows_of(manifest))
+
+
 def set_heads(store: Store, family: str) -> None:
     """Take the family's heads from its file in the store: steps that it no longer has go."""
     with writing(store) as connection:

@@ -14,6 +14,7 @@ COMMANDS = (
     "status",
     "scorecard",
     "map",
+    "report",
     "notes",
     "run",
     "lineage",
@@ -27,6 +28,9 @@ COMMANDS = (
     "waive",
     "promote",
     "rollback",
+    "rebuild",
+    "deploy",
+    "serve",
     "sign",
     "verify",
 )

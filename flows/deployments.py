@@ -1,0 +1,117 @@
+"""A family's flows as Prefect deployments: rebuild it on its schedule and when something happens,
+release it, and look at its flagship. `descent deploy` registers them for work pools, `descent
+serve` runs them on this machine."""
+
+from collections.abc import Iterator, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from prefect import schedules
+from prefect.client.orchestration import get_client
+from prefect.client.schemas.objects import ConcurrencyLimitConfig, ConcurrencyLimitStrategy
+from prefect.deployments.runner import RunnerDeployment
+from prefect.events import DeploymentEventTrigger
+from prefect.exceptions import ObjectNotFound
+from prefect.flows import Flow
+from prefect.types.entrypoint import EntrypointType
+
+from family.errors import DescentError
+from family.spec import FamilySpec
+from family.upkeep import Cron, Interval, RRule, Schedule
+from flows.look import CHANGED, look
+from flows.rebuild import rebuild
+from flows.release import PROMOTED, release, resource
+
+OVERLAP = {
+    "cancel": ConcurrencyLimitStrategy.CANCEL_NEW,
+    "queue": ConcurrencyLimitStrategy.ENQUEUE,
+}
+
+
+def deployments(spec: FamilySpec, config: Path, store: Path) -> Iterator[RunnerDeployment]:
+    """What a family has: `rebuild`, `release` and, if its flagship is watched, `look`."""
+    where = {"config": str(config.absolute()), "store": str(store.absolute())}
+    kept = spec.rebuild
+    yield _deployed(
+        rebuild,
+        spec,
+        where,
+        f"Rebuild what is stale of {spec.family}. {spec.description}".strip(),
+        schedule=kept.schedule,
+        triggers=[
+            _when(spec.family, CHANGED, "its flagship changed"),
+            *(_when(other, PROMOTED, f"{other} was promoted") for other in kept.after),
+        ],
+    )
+    yield _deployed(
+        release,
+        spec,
+        {
+            "family": spec.family,
+            "store": where["store"],
+            "within": kept.approve_within,
+        },
+        f"Release {spec.family}, once somebody approves it.",
+    )
+    if kept.watch:
+        every = Interval(kind="interval", every=kept.watch)
+        yield _deployed(look, spec, where, "Look whether the flagship changed.", schedule=every)
+
+
+def register(found: RunnerDeployment, pool: str) -> None:
+    """Register a deployment for a work pool; DescentError names the pools if it is not there."""
+    with get_client(sync_client=True) as client:
+        try:
+            client.read_work_pool(pool)
+        except ObjectNotFound:
+            there = sorted(one.name for one in client.read_work_pools())
+            known = f"There is {', '.join(there)}." if there else "There is none yet."
+            raise DescentError(
+                f"rebuild.pool: Prefect has no work pool {pool}. {known} Make it: prefect "
+                f"work-pool create {pool} --type process"
+            ) from None
+    found.apply(work_pool_name=pool)
+
+
+def _deployed(
+    flow: Flow[Any, Any],
+    spec: FamilySpec,
+    parameters: Mapping[str, object],
+    description: str,
+    *,
+    schedule: Schedule | None = None,
+    triggers: Sequence[DeploymentEventTrigger] = (),
+) -> RunnerDeployment:
+    return RunnerDeployment.from_flow(
+        flow,
+        spec.family,
+        parameters=dict(parameters),
+        description=description,
+        tags=[spec.family, *spec.rebuild.tags],
+        schedule=_schedule(schedule),
+        triggers=[*triggers],
+        concurrency_limit=ConcurrencyLimitConfig(
+            limit=1, collision_strategy=OVERLAP[spec.rebuild.overlap]
+        ),
+        entrypoint_type=EntrypointType.MODULE_PATH,
+    )
+
+
+def _when(family: str, event: str, because: str) -> DeploymentEventTrigger:
+    return DeploymentEventTrigger(
+        name=f"rebuild when {because}",
+        expect={event},
+        match={"prefect.resource.id": resource(family)},
+    )
+
+
+def _schedule(schedule: Schedule | None) -> schedules.Schedule | None:
+    match schedule:
+        case Cron():
+            return schedules.Cron(schedule.cron, timezone=schedule.timezone)
+        case Interval():
+            return schedules.Interval(schedule.every, timezone=schedule.timezone)
+        case RRule():
+            return schedules.RRule(schedule.rrule, timezone=schedule.timezone)
+        case None:
+            return None
