@@ -1,6 +1,6 @@
 """Writes the references that would drift if they were kept by hand.
 
-python docs/generate.py            writes docs/settings.md, docs/cli.md and docs/json.md
+python docs/generate.py            writes docs/settings.md, docs/cli.md, docs/json.md and docs/SCALE.md
 python docs/generate.py --check    writes nothing; exits 1 and names each file that is stale
 """
 
@@ -14,6 +14,7 @@ from typing import Any
 import click
 from pydantic import JsonValue, TypeAdapter
 
+from docs import scale
 from family.estimate import PlanReport
 from family.ledger import Decision
 from family.lineage.card import Card
@@ -22,9 +23,13 @@ from family.lineage.graph import Graph
 from family.lineage.licences import Licences
 from family.lineage.points import Point
 from family.lineage.released import ReleaseView
+from family.lineage.report import Report
 from family.lineage.scorecard import Scorecard
 from family.lineage.stale import Stale
 from family.lineage.views import Contained, LineageEdge, ModelCard, Reindexed, Status
+from family.release.signing import Signed
+from family.release.verify import Verified
+from family.scale.report import ScaledPlan
 from family.spec import FamilySpec
 from flows.cli.main import cli
 
@@ -70,10 +75,12 @@ def _command(command: click.Command, name: str, parent: click.Context | None) ->
 
 SHAPES: dict[str, Any] = {
     "descent plan": PlanReport,
+    "descent plan --hardware": ScaledPlan,
     "descent status": Status,
     "descent scorecard": Scorecard,
     "descent notes": dict[str, str],
     "descent map": list[Point],
+    "descent report": Report,
     "descent card": Card,
     "descent bom": dict[str, JsonValue],
     "descent release": ReleaseView,
@@ -83,6 +90,8 @@ SHAPES: dict[str, Any] = {
     "descent waive": Decision,
     "descent promote": Decision,
     "descent rollback": Decision,
+    "descent sign": Signed,
+    "descent verify": Verified,
     "descent lineage show": ModelCard,
     "descent lineage ancestors": list[LineageEdge],
     "descent lineage descendants": list[LineageEdge],
@@ -114,6 +123,13 @@ def shapes() -> str:
     rows = [f"| `{name} --json` | {_type(schema)} |" for (name, _), schema in schemas.items()]
     sections = _sections({"$defs": definitions["$defs"]}, defaults=False)
     return "\n".join([NOTICE, JSON, *rows, "", *sections])
+
+
+# ---- SCALE.md ------------------------------------------------------------------------------
+
+
+def at_scale() -> str:
+    return "\n".join([NOTICE, scale.text()])
 
 
 # ---- one table for each part of a schema ---------------------------------------------------
@@ -202,7 +218,7 @@ def _bounds(schema: Schema) -> str:
 
 # ---- writing and checking ------------------------------------------------------------------
 
-FILES = {"settings.md": settings, "cli.md": command_line, "json.md": shapes}
+FILES = {"settings.md": settings, "cli.md": command_line, "json.md": shapes, "SCALE.md": at_scale}
 
 
 def main(check: bool) -> int:

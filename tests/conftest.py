@@ -5,11 +5,16 @@ import signal
 import subprocess
 from collections.abc import Iterator
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import pytest
 
 from family.store import Store
+from tests import browser as chromium
 from tests import postgres as local
+
+if TYPE_CHECKING:
+    from playwright.sync_api import Browser
 
 #: Child processes import the toys from the tree; tiny models are fastest on one thread.
 os.environ["PYTHONPATH"] = os.pathsep.join(
@@ -37,6 +42,16 @@ def postgres() -> Iterator[local.Server]:
     server = local.Server(programs)
     yield server
     server.close()
+
+
+@pytest.fixture(scope="session")
+def browser() -> "Iterator[Browser]":
+    """Chromium, for the tests that look at a page."""
+    pytest.importorskip("playwright", reason="playwright is not installed: pip install playwright")
+    if missing := chromium.missing():
+        pytest.skip(missing)
+    with chromium.browser() as found:
+        yield found
 
 
 @pytest.fixture

@@ -19,6 +19,7 @@ from family.lineage.changes import Diff, Why
 from family.lineage.graph import Graph
 from family.lineage.licences import Licences
 from family.lineage.points import Point
+from family.lineage.report import Report
 from family.lineage.scorecard import Scorecard
 from family.lineage.views import Contained, LineageEdge, ModelCard, Reindexed, Status
 from flows.cli.main import cli
@@ -76,6 +77,7 @@ def test_every_command_that_reads_takes_json_and_a_store() -> None:
         (("status",), Status),
         (("status", "toys"), Status),
         (("scorecard",), Scorecard),
+        (("report",), Report),
         (("lineage", "show", "toys/edge/int4"), ModelCard),
         (("lineage", "ancestors", "edge/int4"), list[LineageEdge]),
         (("lineage", "descendants", "flagship"), list[LineageEdge]),
