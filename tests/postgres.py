@@ -10,8 +10,6 @@ import time
 from pathlib import Path
 from typing import Any
 
-import pytest
-
 PASSWORD = "sesame-7f3a"
 
 

@@ -122,10 +122,11 @@ class Names:
         place, mark, word = name.partition("@")
         if not mark:
             return set()
-        found = set()
-        for family, version in self._versions(word):
+        found, meant = set(), self._versions(word)
+        for version in {version for _, version in meant}:
             for there, key in self._at(place, version).items():
-                if there.startswith(f"{family}/") and place in (there, _bare(there)):
+                family, _, bare = there.partition("/")
+                if (family, version) in meant and place in (there, bare):
                     found.add(key)
         return found
 
