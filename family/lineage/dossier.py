@@ -187,9 +187,9 @@ def _prompt(connection: Connection, key: str) -> str:
 def _conditions(connection: Connection, key: str) -> Iterator[Conditions]:
     """Of every step that measured the model; equal ones once."""
     sources = select(metrics.c.source).where(metrics.c.model == key)
-    found = select(builds).where(builds.c.key.in_(sources)).order_by(builds.c.step, builds.c.key)
+    found = connection.execute(select(builds).where(builds.c.key.in_(sources)))
     told: list[Conditions] = []
-    for row in connection.execute(found):
+    for row in sorted(found, key=lambda row: (row.step, row.key)):
         one = Conditions(
             step=row.step, settings=row.recipe["settings"], environment=row.environment
         )
