@@ -2,9 +2,8 @@
 
 import re
 import time
-from uuid import UUID
-
 from collections.abc import Iterable
+from uuid import UUID
 
 from prefect.artifacts import (
     create_markdown_artifact,

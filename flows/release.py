@@ -61,7 +61,8 @@ def release(
     that time is a rejection."""
     opened = Store(store)
     with tags(family):
-        made = _made_by(flow_run.id, opened) or frozen(opened, family, version, note, within)
+        run = flow_run.id
+        made = _made_by(run, opened) or frozen(opened, family, version, note, within, run)
         view = Lineage(opened).release(family, made.version)
         if view.approved is None:
             view = _asked(opened, view, within)
@@ -73,8 +74,16 @@ def release(
 
 
 @task(name="freeze", task_run_name="{family} · freeze", cache_policy=NO_CACHE, persist_result=False)
-def frozen(store: Store, family: str, version: str | None, note: str, within: timedelta) -> Release:
-    """Take what the family has now as a release, and show what is asked for."""
+def frozen(
+    store: Store,
+    family: str,
+    version: str | None,
+    note: str,
+    within: timedelta,
+    waiting: str | None = None,
+) -> Release:
+    """Take what the family has now as a release, and show what is asked for; `waiting` is the run
+    that goes on once somebody approves it."""
     lineage = Lineage(store)
     version = version or versions.following(lineage, family)
     made = freeze(
@@ -84,7 +93,7 @@ def frozen(store: Store, family: str, version: str | None, note: str, within: ti
         by=BY_A_RUN,
         note=note,
         within=within,
-        prefect_run_id=flow_run.id,
+        prefect_run_id=waiting,
     )
     artifacts.release(store, lineage, made)
     return made

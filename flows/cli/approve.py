@@ -4,7 +4,7 @@ from pathlib import Path
 
 import click
 
-from flows.cli.deciding import told
+from flows.cli.deciding import passed_on, told
 from flows.cli.options import (
     by_option,
     json_option,
@@ -32,4 +32,7 @@ def command(family: str, version: str, reason: str, by: str, store: Path, as_jso
     from family.release.decide import approve
     from family.store import Store
 
-    told(approve(Store.existing(store), family, version, by=by, reason=reason), as_json)
+    opened = Store.existing(store)
+    decision = approve(opened, family, version, by=by, reason=reason)
+    told(decision, as_json)
+    passed_on(opened, decision)
