@@ -6,10 +6,10 @@ from pathlib import PurePath
 from rich.console import RenderableType
 
 from family.lineage.changes import Change, Diff, EdgeChange, Moved, Side, Why
-from family.lineage.licences import Licences, Obligation
+from family.lineage.licences import Licences, Licensed, Obligation, blocking
 from family.lineage.released import ReleaseView
 from family.lineage.stale import Stale
-from family.lineage.views import Contained, Figure, LineageEdge, ModelCard, Reindexed
+from family.lineage.views import Contained, Dataset, Figure, LineageEdge, ModelCard, Reindexed
 from family.lineage.words import edge as edge_words
 from family.lineage.words import scalar, spaced
 from flows.cli import show
@@ -45,11 +45,15 @@ def card(found: ModelCard) -> Iterator[RenderableType]:
     }
     yield show.table((found.name, ""), [(name, text) for name, text in facts.items() if text])
     if found.metrics:
-        columns = ("figure", "value", "n", "95 % interval", "protocol")
-        yield show.table(columns, map(_figure, found.metrics), right=("value", "n"))
+        figures = ("figure", "value", "n", "95 % interval", "protocol")
+        yield show.table(figures, map(_figure, found.metrics), right=("value", "n"))
     came = [(spaced(one.kind), one.parent_name, _pairs(one.detail)) for one in found.parents]
     if came:
         yield show.table(("came", "from", "detail"), came)
+    if found.data:
+        numbers = ("train", "held out", "tokens")
+        columns = ("data", "licence", *numbers, "made from", "digest")
+        yield show.table(columns, map(_data, found.data), right=numbers)
     files = [(one.path, show.size(one.bytes), one.sha256) for one in found.files]
     yield show.table(("file", "size", "sha256"), files, right=("size",))
 
@@ -137,8 +141,14 @@ def releases(found: Iterable[ReleaseView]) -> Iterator[RenderableType]:
     columns = ("version", "change", "aliases", "approval", "made (UTC)", "by", "note")
     yield show.table(columns, rows)
     decided = [
-        (one.at[:16].replace("T", " "), one.kind, one.version, one.alias or one.subject or "")
-        + (one.by, one.reason)
+        (
+            one.at[:16].replace("T", " "),
+            one.kind,
+            one.version,
+            one.alias or one.subject or "",
+            one.by,
+            one.reason,
+        )
         for one in sorted(
             (one for release in found for one in release.decisions),
             key=lambda one: -one.number,
@@ -149,13 +159,17 @@ def releases(found: Iterable[ReleaseView]) -> Iterator[RenderableType]:
 
 def licences(found: Licences) -> Iterator[RenderableType]:
     """Who is under which licence, what each asks for, and what this is not."""
-    held = [(one.name, one.licence, one.about) for one in found.licensed]
-    yield show.table(("under a licence", "which", "about"), held)
+    held = [(one.name, one.licence, _read(one), _known(one)) for one in found.licensed]
+    yield show.table(("under a licence", "which", "rules", "about"), held)
     yield show.table(
-        ("status", "licence", "rule", "brought by", "says", "where"),
-        map(_obligation, found.obligations),
+        ("status", "duty", "brought by", "says", "where"), map(_obligation, found.obligations)
     )
     yield f"Looked into: {', '.join(found.checked)}."
+    blocked = blocking(found)
+    for fix in dict.fromkeys(f"{one.id} is {one.status}. {one.fix}" for one in blocked):
+        yield fix
+    if not blocked:
+        yield "Nothing that can be checked here forbids to ship it."
     yield found.remark
 
 
@@ -166,9 +180,21 @@ def _obligation(one: Obligation) -> tuple[str, ...]:
     edge = one.edge
     by = edge_words(edge.kind, edge.parent_name, {}) if edge else "the model itself"
     status = f"{one.status}: {', '.join(one.lacking)}" if one.lacking else one.status
+    if one.differs:
+        status += f"; not the recorded text: {', '.join(one.differs)}"
     brought = f"{edge.child_name} {by}" if edge else by
     where = f"{one.source}, {one.section} ({one.date})"
-    return status, one.licence, one.rule, brought, one.says, where
+    return status, one.id, brought, one.says, where
+
+
+def _read(one: Licensed) -> str:
+    """Whether its rules were held against the text itself."""
+    how = "compared with the text" if one.checked == "text" else "not from the text itself"
+    return f"{how}, {one.read}"
+
+
+def _known(one: Licensed) -> str:
+    return f"{one.about} Permission: {one.permission}".strip() if one.permission else one.about
 
 
 def _holders(one: Stale) -> Iterator[str]:
@@ -176,6 +202,19 @@ def _holders(one: Stale) -> Iterator[str]:
         yield "the family now"
     for version, aliases in one.releases.items():
         yield f"{version} ({', '.join(aliases)})"
+
+
+def _data(one: Dataset) -> tuple[str, ...]:
+    written = (f"written by {one.generated_by}",) if one.generated_by else ()
+    return (
+        one.name,
+        one.licence or "",
+        f"{one.train:,}",
+        f"{one.held_out:,}",
+        "" if one.tokens is None else f"{one.tokens:,}",
+        ", ".join((*one.made_from, *written)),
+        one.digest,
+    )
 
 
 def _sides(before: Side, after: Side) -> RenderableType:
