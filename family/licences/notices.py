@@ -58,8 +58,7 @@ def _licence_text(
 def _notice(said: Facts, settings: Notices, terms: Licence, found: str) -> list[str]:
     """What these models are, what they were made from, and what licences want to be said."""
     name = _word(said, "name") or "the flagship"
-    under = _word(said, "licence") or "no licence that was stated"
-    licensed = f"{name} is under: {terms.name}" if under == terms.id else f"{name}: {under}"
+    licensed = f"{name} is under: {_word(said, 'terms') or terms.name}".rstrip(".")
     if found != "missing":
         licensed += "; its text lies beside this notice"
     changes = "\n".join(f"- {change}" for change in settings.changes)

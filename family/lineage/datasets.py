@@ -1,36 +1,24 @@
 """The data that a model was taught with, from the prompts on, and whose words they are."""
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 
 from sqlalchemy import Connection, RowMapping, select
 
 from family.lineage.digest import KINDS, builds_of
 from family.lineage.names import ID, Names, parts
-from family.lineage.read import line
 from family.lineage.record import model_name
 from family.lineage.said import NOT_STATED, words
 from family.lineage.tables import builds, datasets, models
 from family.lineage.views import Dataset
-from family.stage import OUTPUTS
-
-#: Edges of a model that was taught; one that was only cut by means of data was not.
-TAUGHT = OUTPUTS | {"finetuned_from"}
+from family.lineage.ways import ways_up
 
 
-def taught(rows: Iterable[RowMapping]) -> dict[str, None]:
-    """The models among the children of edges that were taught with data, in order."""
-    return dict.fromkeys(row["child"] for row in rows if row["kind"] in TAUGHT)
-
-
-def data_of(connection: Connection, pupils: Iterable[str]) -> dict[str, str]:
+def data_of(connection: Connection, pupils: Sequence[str]) -> dict[str, str]:
     """Every set of data that models were taught with, straight or through another set, by key;
     and the first of those models."""
-    waiting = {
-        above: row.key
-        for row in reversed(list(builds_of(connection, pupils)))
-        for above in row.recipe["inputs"].values()
-    }
+    inputs = {row.key: row.recipe["inputs"].values() for row in builds_of(connection, pupils)}
+    waiting = {above: one for one in reversed(pupils) for above in inputs.get(one, ())}
     found: dict[str, str] = {}
     while waiting:
         held = [row for row in _sets(connection, waiting) if row["key"] not in found]
@@ -48,8 +36,7 @@ def data_names(connection: Connection, keys: Iterable[str]) -> dict[str, str]:
 
 def datasets_of(connection: Connection, names: Names, key: str, store: Path) -> Iterator[Dataset]:
     """The data that a model, or one that it came from, was taught with; prompts first."""
-    up = sorted(line(connection, key, "up"), key=lambda row: (row["child"] != key, row["position"]))
-    used = data_of(connection, taught(up))
+    used = data_of(connection, ways_up(connection, key)[1])
     rows = sorted(_sets(connection, used), key=lambda row: (KINDS.index(row["kind"]), row["key"]))
     called = {row["key"]: _name(row) for row in rows}
     said = words(connection, key, used)

@@ -5,22 +5,21 @@ follows outputs also reaches a model that was taught by the licensed one, or by 
 of it. Data that teach a model are outputs of whoever wrote them. No lawyer wrote this.
 """
 
-from collections import deque
 from collections.abc import Collection, Mapping, Sequence
 from pathlib import Path
 from typing import Literal
 
 from pydantic import Field
-from sqlalchemy import Connection, RowMapping, select
+from sqlalchemy import Connection, select
 
-from family.licences.terms import OWN, Begins, Holds, Licence, Rule, Through, stated
-from family.lineage.datasets import data_names, data_of, taught
+from family.licences.terms import OWN, Begins, Holds, Licence, Rule, stated
+from family.lineage.datasets import data_names, data_of
 from family.lineage.names import ID, Names
-from family.lineage.read import as_edge, line
+from family.lineage.read import as_edge
 from family.lineage.said import FLAGSHIP, NOT_STATED, PROMPTS, words
 from family.lineage.tables import edges, heads, models, released
 from family.lineage.views import LineageEdge, View
-from family.stage import OUTPUTS
+from family.lineage.ways import Ways, ways_up
 
 REMARK = (
     "This is no legal advice: the rules are a reading of the licences, and they may be wrong, "
@@ -93,15 +92,13 @@ def blocking(found: Licences, waived: Collection[str] = ()) -> tuple[Obligation,
     )
 
 
-#: The nearest edges by which a model is reached along its weights and along its outputs.
-_Ways = dict[Through, RowMapping | None]
 #: What ships, by name: the folder of each set of files, and that of the notices beside it.
 _Shipped = Mapping[str, Sequence[Path]]
 
 
 def licences(connection: Connection, names: Names, key: str, store: Path) -> Licences:
     """All licences that reach the model `key`, and what they ask for."""
-    reached, pupils = _reached(connection, key)
+    reached, pupils = ways_up(connection, key)
     used = data_of(connection, pupils)
     called = data_names(connection, used)
     shipped, notices = _shipped(connection, names, key, store)
@@ -114,7 +111,7 @@ def licences(connection: Connection, names: Names, key: str, store: Path) -> Lic
         if identifier == OWN:
             continue
         place = PROMPTS if elder in used else FLAGSHIP
-        ways: _Ways = reached.get(elder, {"outputs": None})
+        ways: Ways = reached.get(elder, {"outputs": None})
         for rule in terms.rules:
             through = next((way for way in rule.through if way in ways), None)
             if through is None:
@@ -147,7 +144,7 @@ def licences(connection: Connection, names: Names, key: str, store: Path) -> Lic
                     status=status,
                     lacking=lacking,
                     differs=_differs(terms, rule, shipped),
-                    fix=_fix(rule, place) if status in BLOCKING else None,
+                    fix=_fix(terms, rule, place) if status in BLOCKING else None,
                 )
             )
     return Licences(
@@ -180,7 +177,7 @@ def _licensed(
 
 
 def _status(
-    rule: Rule, ways: _Ways, shipped: _Shipped, *, permitted: bool
+    rule: Rule, ways: Ways, shipped: _Shipped, *, permitted: bool
 ) -> tuple[Status, tuple[str, ...]]:
     """Whether a rule is met, and by which sets of files it is not."""
     match rule.check:
@@ -208,45 +205,20 @@ def _differs(terms: Licence, rule: Rule, shipped: _Shipped) -> tuple[str, ...]:
     return tuple(name for name, texts in found.items() if not all(map(terms.text.same, texts)))
 
 
-def _fix(rule: Rule, place: str) -> str:
+def _fix(terms: Licence, rule: Rule, place: str) -> str:
     """What would meet a rule that is not met."""
     match rule.check:
         case Begins(begins=begins):
             return f"Give the family a name that begins with {begins}."
         case Holds() if "{credit}" in rule.sentence:
             return f"Say whom to name in {place}.credit of the family file, and build again."
-        case Holds() if rule.kind == "text" and place == FLAGSHIP:
+        case Holds() if rule.kind == "text" and not terms.text:
             return "Bring its text as flagship.licence_file of the family file, and build again."
         case Holds():
-            return "Build again, which writes NOTICE."
+            return "Build again, which writes LICENSE and NOTICE."
         case None if rule.teaching:
             return f"Say who allowed it in {place}.permission of the family file, and build again."
     return "Nothing but a waiver, which needs a reason."
-
-
-# ---- the ways up ---------------------------------------------------------------------------
-
-
-def _reached(connection: Connection, key: str) -> tuple[dict[str, _Ways], dict[str, None]]:
-    """Every model that `key` came from, and itself, by the ways that lead there; and those among
-    them that were taught with data, the nearest first."""
-    above: dict[str, list[RowMapping]] = {}
-    for row in sorted(line(connection, key, "up"), key=lambda row: row["position"]):
-        above.setdefault(row["child"], []).append(row)
-    start: tuple[str, Through] = (key, "weights")
-    found: dict[str, _Ways] = {key: {"weights": None}}
-    waiting = deque([start])
-    while waiting:
-        child, through = waiting.popleft()
-        for row in above.get(child, ()):
-            said = row["kind"] in OUTPUTS
-            way: Through = "outputs" if said else through
-            ways = found.setdefault(row["parent"], {})
-            if way not in ways:
-                # Along outputs, the edge that matters is the last that outputs flowed along.
-                ways[way] = row if said or way == "weights" else found[child]["outputs"]
-                waiting.append((row["parent"], way))
-    return found, taught(row for child in found for row in above.get(child, ()))
 
 
 # ---- what ships ----------------------------------------------------------------------------

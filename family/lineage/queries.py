@@ -116,6 +116,7 @@ class Lineage:
                 metrics=tuple(figures_of(connection, key)),
                 parents=tuple(edges_of(connection, names, key, "up", deep=False)),
                 children=tuple(edges_of(connection, names, key, "down", deep=False)),
+                data=tuple(datasets_of(connection, names, key, self.store.root)),
                 recipe=build.recipe,
                 facts=build.facts,
                 created=build.started,

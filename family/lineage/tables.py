@@ -53,7 +53,7 @@ builds = Table(
     _key("key", primary_key=True),
     _text("family"),
     _text("tier"),
-    _text("step"),
+    _text("step", index=True),
     _text("digest"),
     Column("recipe", JSON, nullable=False),
     Column("facts", JSON, nullable=False),

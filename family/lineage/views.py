@@ -147,34 +147,6 @@ class ModelRef(View):
     folder: str
 
 
-class ModelCard(Measured):
-    """Everything that is known about one model."""
-
-    model: str
-    key: str
-    name: str
-    names: tuple[str, ...] = Field(description="Every place where a family has it now.")
-    precision: str
-    parameters: int
-    architecture: str
-    shape: dict[str, int]
-    digest: str = Field(description="SHA-256 over the names and digests of its files.")
-    folder: str
-    files: tuple[ModelFile, ...]
-    parents: tuple[LineageEdge, ...]
-    children: tuple[LineageEdge, ...]
-    recipe: dict[str, Any] = Field(description="Stage, version, settings and inputs: its key.")
-    facts: dict[str, Scalar] = Field(description="What its stage counted.")
-    created: str = Field(description="When its making began; UTC, ISO 8601.")
-    seconds: float
-    energy_joules: float | None = Field(
-        description="Of the machine's processors while it was made; null where they do not tell."
-    )
-    seed: int | None
-    environment: dict[str, Scalar]
-    prefect_run_id: str | None
-
-
 class Dataset(View):
     """Data that a model, or one that it came from, was taught with."""
 
@@ -193,6 +165,37 @@ class Dataset(View):
     generated_by: str | None = Field(description="The model that wrote it; null if none did.")
     taught: str = Field(description="The nearest model that was taught with it.")
     folder: str
+
+
+class ModelCard(Measured):
+    """Everything that is known about one model."""
+
+    model: str
+    key: str
+    name: str
+    names: tuple[str, ...] = Field(description="Every place where a family has it now.")
+    precision: str
+    parameters: int
+    architecture: str
+    shape: dict[str, int]
+    digest: str = Field(description="SHA-256 over the names and digests of its files.")
+    folder: str
+    files: tuple[ModelFile, ...]
+    parents: tuple[LineageEdge, ...]
+    children: tuple[LineageEdge, ...]
+    data: tuple[Dataset, ...] = Field(
+        description="What it, or a model that it came from, was taught with; prompts first."
+    )
+    recipe: dict[str, Any] = Field(description="Stage, version, settings and inputs: its key.")
+    facts: dict[str, Scalar] = Field(description="What its stage counted.")
+    created: str = Field(description="When its making began; UTC, ISO 8601.")
+    seconds: float
+    energy_joules: float | None = Field(
+        description="Of the machine's processors while it was made; null where they do not tell."
+    )
+    seed: int | None
+    environment: dict[str, Scalar]
+    prefect_run_id: str | None
 
 
 class Contained(View):

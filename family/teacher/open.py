@@ -13,10 +13,12 @@ from tempfile import TemporaryDirectory
 from typing import Any
 
 import torch
+from huggingface_hub import snapshot_download
 from optimum.utils import NormalizedConfigManager
 from transformers import AutoConfig, AutoModelForCausalLM, AutoTokenizer
 
 from family.errors import DescentError
+from family.licences.terms import FILES, matching
 from family.progress import report
 from family.spec import Flagship, FolderSource, GGUFSource, HubSource, ModelShape, PyPISource
 from family.stage import COMPANIONS, ModelFacts, Outcome
@@ -45,6 +47,7 @@ def flagship(inputs: Mapping[str, Path], settings: Flagship, out: Path) -> Outco
         )
     save(model, out)
     tokenizer.save_pretrained(out)
+    _bring_terms(settings.source, out)
     report(3, 3, "steps")
     return Outcome(model=facts_of(model, precision=PRECISIONS[model.dtype]))
 
@@ -133,6 +136,20 @@ def _open_folder(name: str, **options: Any) -> tuple[Any, Any]:
     except (OSError, ValueError) as error:
         raise DescentError(f"flagship.source: {name} cannot be opened: {error}") from error
     return model, tokenizer
+
+
+def _bring_terms(source: object, out: Path) -> None:
+    """Copy what lies beside the weights and says under which terms they may be used."""
+    match source:
+        case FolderSource(path=place):
+            folder = Path(place)
+        case HubSource(repo=repo, revision=revision):
+            files = [*FILES, *map(str.lower, FILES)]
+            folder = Path(snapshot_download(repo, revision=revision, allow_patterns=files))
+        case _:
+            return
+    for path in matching(folder):
+        shutil.copyfile(path, out / path.name)
 
 
 def load(folder: Path, dtype: torch.dtype = torch.float32) -> Any:

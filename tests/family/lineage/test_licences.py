@@ -4,11 +4,19 @@ from pathlib import Path
 
 import pytest
 
-from family.lineage.licences import Licences, Obligation
+from family.licences.terms import licence
+from family.lineage.licences import Licences, Obligation, blocking
 from family.lineage.queries import Lineage
 from family.stage import Edge, Outcome
 from family.store import Store
-from tests.family.lineage.hand_built import Family, add_flagship, add_tier, facts
+from tests.family.lineage.hand_built import (
+    Family,
+    add_data,
+    add_flagship,
+    add_tier,
+    facts,
+    prompts_of,
+)
 
 
 def under(store: Store, licence: str, name: str = "toy", **words: str) -> Family:
@@ -48,6 +56,23 @@ def taught(family: Family, tier: str, teacher: str) -> None:
         {"w": f"{tier} int4"},
         model=f"{tier}/distill",
     )
+
+
+def fed(store: Store, prompts: str | None, flagship: str = "Apache-2.0", **words: str) -> Family:
+    """A family whose prompts have this licence: mini starts from the flagship's weights, and pupil
+    at random is taught by mini; both on answers to those prompts."""
+    family = Family(store)
+    add_flagship(family)
+    add_data(family)
+    said = {"licence": flagship, **words}
+    if prompts:
+        said["prompts_licence"] = prompts
+    about = {"flagship": "/flagship", "prompts": "/prompts"}
+    family.seal("", "about", Outcome(facts=dict(said)), turn=str(said), **about)
+    add_tier(family, "mini", 61_000_000, 0.75)
+    taught(family, "pupil", "mini/distill")
+    family.end()
+    return family
 
 
 def asked(store: Store, name: str) -> Licences:
@@ -213,3 +238,121 @@ def test_the_folder_of_a_swept_model_holds_nothing(store: Store, tmp_path: Path)
     mini = family.heads["mini/export:int4"]
     store.folder(mini).rename(tmp_path / "swept too")
     assert set(status(asked(store, "mini/int4")).values()) == {"unmet"}
+
+
+# ---- data ----------------------------------------------------------------------------------
+
+
+def test_the_licence_of_prompts_reaches_whatever_they_taught(store: Store) -> None:
+    fed(store, "CC-BY-SA-4.0")
+
+    for name, way in (("mini/int4", "toy/mini"), ("pupil", "toy/mini")):
+        found = asked(store, name)
+        owed = {one.id: one for one in found.obligations if one.of == "toy/prompts"}
+        assert set(owed) == {"CC-BY-SA-4.0/attribution", "CC-BY-SA-4.0/share-alike"}
+        attribution = owed["CC-BY-SA-4.0/attribution"]
+        assert (attribution.status, attribution.through) == ("unmet", "outputs")
+        assert attribution.fix
+        assert "prompts.credit" in attribution.fix
+        edge = attribution.edge
+        assert edge
+        assert (edge.child_name, edge.kind, edge.parent_name) == (way, "taught_on", "toy/prompts")
+        assert ("toy/prompts", "CC-BY-SA-4.0") in {
+            (one.name, one.licence) for one in found.licensed
+        }
+
+
+def test_what_may_not_be_traded_is_forbidden_until_somebody_waives_it(store: Store) -> None:
+    fed(store, "CC-BY-NC-4.0", flagship="openai", permission="letter of J. Doe")
+    found = asked(store, "pupil")
+    assert status(found)["commercial use"] == "forbidden"
+    both = {"CC-BY-NC-4.0/attribution", "CC-BY-NC-4.0/commercial-use"}
+    assert {one.id for one in blocking(found)} == both
+    assert [one.id for one in blocking(found, {"CC-BY-NC-4.0/commercial-use"})] == [
+        "CC-BY-NC-4.0/attribution"
+    ]
+
+
+def test_prompts_of_one_s_own_ask_for_nothing(store: Store) -> None:
+    fed(store, "own")
+    found = asked(store, "pupil")
+    assert found.obligations == ()
+    assert ("toy/prompts", "own") in {(one.name, one.licence) for one in found.licensed}
+
+
+def test_prompts_of_which_nothing_is_said_are_left_to_people(store: Store) -> None:
+    fed(store, None)
+    (owed,) = asked(store, "pupil").obligations
+    assert (owed.id, owed.licence, owed.status) == (
+        "other/its-own-terms",
+        "not stated",
+        "by hand",
+    )
+
+
+def test_a_model_that_was_only_cut_by_means_of_data_was_not_taught_with_them(store: Store) -> None:
+    fed(store, "CC-BY-4.0")
+    assert {one.of for one in asked(store, "mini/start").obligations} == {"toy/flagship"}
+
+
+# ---- permissions, notices, words that were superseded --------------------------------------
+
+
+def test_a_permission_lets_through_what_terms_forbid_and_stands_in_the_answer(
+    store: Store,
+) -> None:
+    under(store, "anthropic", permission="letter of J. Doe")
+    found = asked(store, "alone")
+    assert set(status(found).values()) == {"permitted"}
+    assert [one.permission for one in found.licensed] == ["letter of J. Doe"]
+    assert blocking(found) == ()
+
+
+def test_what_ships_beside_the_files_counts_for_every_set_of_them(store: Store) -> None:
+    family = under(store, "Apache-2.0")
+    assert {one.id for one in blocking(asked(store, "mini"))} == {
+        "Apache-2.0/licence-text",
+        "Apache-2.0/changes",
+    }
+    text = licence("Apache-2.0").text
+    assert text
+    files = {"LICENSE": text.words(), "NOTICE": "Every file of weights was changed from X."}
+    family.seal("", "notices", Outcome(), files)
+    family.end()
+
+    found = asked(store, "mini")
+
+    assert found.checked[-1] == "toy/notices"
+    assert blocking(found) == ()
+    assert by_rule(found)["licence text"].differs == ()
+
+
+def test_a_licence_text_with_other_words_than_the_recorded_ones_is_told(store: Store) -> None:
+    family = under(store, "Apache-2.0")
+    text = licence("Apache-2.0").text
+    assert text
+    changed = text.words().replace("perpetual", "revocable")
+    family.seal("", "notices", Outcome(), {"LICENSE": changed})
+    owed = by_rule(asked(store, "mini/int4"))["licence text"]
+    assert (owed.status, owed.differs) == ("met", ("toy/mini/int4",))
+
+
+def test_a_superseded_flagship_keeps_the_licence_that_was_stated_for_it(store: Store) -> None:
+    family = fed(store, "CC-BY-4.0", flagship="llama3.1")
+    old = {name: family.heads[name] for name in ("mini/distill", "/prompts")}
+    family.seal("", "flagship", Outcome(model=facts(7)), {"w": "new"}, weights="e" * 64)
+    family.seal("", "prompts", Outcome(dataset=prompts_of(9)), turn="new")
+    about = {"flagship": "/flagship", "prompts": "/prompts"}
+    family.seal("", "about", Outcome(facts={"licence": "MIT"}), turn="new", **about)
+    family.end()
+
+    found = asked(store, old["mini/distill"])
+
+    assert sorted(one.licence for one in found.licensed) == ["CC-BY-4.0", "llama3.1"]
+
+
+def test_how_the_rules_were_checked_is_part_of_the_answer(store: Store) -> None:
+    under(store, "openai")
+    (one,) = asked(store, "alone").licensed
+    assert (one.checked, one.read) == ("secondary", "2026-11-24")
+    assert "only as others quote them" in one.seen

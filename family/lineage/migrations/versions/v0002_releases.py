@@ -72,6 +72,7 @@ def upgrade() -> None:
         sa.Column("at", sa.String(), nullable=False),
         sa.PrimaryKeyConstraint("family", "number", name=op.f("pk_decisions")),
     )
+    op.create_index(op.f("ix_builds_step"), "builds", ["step"])
 
 
 def _of_a_release(table: str) -> sa.ForeignKeyConstraint:
