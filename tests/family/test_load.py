@@ -114,6 +114,20 @@ def test_a_flagship_s_id_on_the_hub_is_stated_or_that_of_its_source(write: Write
     assert stated.model_copy(update={"flagship": fetched}).about.flagship["hub"] == "acme/owl"
 
 
+def test_a_licence_s_text_is_looked_for_beside_the_family_file(write: Write) -> None:
+    path = write(("licence: Apache-2.0", "licence: Apache-2.0\n  licence_file: texts/A.txt"))
+    assert load(path).flagship.licence_file == str(path.absolute().parent / "texts" / "A.txt")
+
+
+def test_a_teacher_that_may_not_teach_needs_a_permission(write: Write) -> None:
+    with pytest.raises(
+        SpecError, match=r"flagship\.licence: the terms of `openai` forbid to teach"
+    ):
+        load(write(("licence: Apache-2.0", "licence: openai")))
+    spec = load(write(("licence: Apache-2.0", "licence: openai\n  permission: letter of J. Doe")))
+    assert spec.about.flagship["permission"] == "letter of J. Doe"
+
+
 def test_another_licence_comes_with_its_terms(write: Write) -> None:
     spec = load(write(("licence: Apache-2.0", "licence: other\n  terms: Be kind.")))
     assert spec.about.flagship["terms"] == "Be kind."

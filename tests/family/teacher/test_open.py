@@ -8,7 +8,15 @@ from safetensors.torch import load_file
 from transformers import LlamaConfig, MistralConfig, Qwen3Config
 
 from family.errors import DescentError
-from family.spec import Flagship, FolderSource, GGUFSource, ModelShape, PyPISource
+from family.licences.terms import matching
+from family.spec import (
+    Flagship,
+    FolderSource,
+    GGUFSource,
+    HubSource,
+    ModelShape,
+    PyPISource,
+)
 from family.teacher import open as teacher
 from family.teacher.open import flagship
 from tests import tiny
@@ -33,6 +41,35 @@ def test_a_folder_is_opened_and_saved_with_the_same_weights(folder: Path, tmp_pa
     assert outcome.model is not None
     assert outcome.model.parameters == sum(weight.numel() for weight in before.values())
     assert list(tmp_path.iterdir()) == [out]
+
+
+def test_the_licence_and_the_notices_beside_the_weights_come_along(tmp_path: Path) -> None:
+    folder = tiny.model_folder(tmp_path / "tiny")
+    for name in ("LICENSE.txt", "notice", "USE_POLICY.md", "README.md"):
+        (folder / name).write_text(name)
+    out = tmp_path / "out"
+    out.mkdir()
+    flagship({}, spec(FolderSource(kind="folder", path=str(folder))), out)
+    brought = {path.name for path in matching(out)}
+    assert brought == {"LICENSE.txt", "notice", "USE_POLICY.md"}
+    assert not (out / "README.md").exists()
+
+
+def test_a_hub_model_s_licence_is_fetched_at_its_revision(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asked = {}
+
+    def fetch(repo: str, *, revision: str, allow_patterns: list[str]) -> str:
+        asked[repo] = (revision, "LICENSE*" in allow_patterns)
+        (tmp_path / "snapshot").mkdir()
+        (tmp_path / "snapshot" / "LICENSE").write_text("Apache")
+        return str(tmp_path / "snapshot")
+
+    monkeypatch.setattr(teacher, "snapshot_download", fetch)
+    teacher._bring_terms(HubSource(kind="hub", repo="a/b", revision="c" * 40), tmp_path)
+    assert asked == {"a/b": ("c" * 40, True)}
+    assert (tmp_path / "LICENSE").read_text() == "Apache"
 
 
 def test_a_shape_that_differs_from_the_spec_is_told(folder: Path, tmp_path: Path) -> None:
