@@ -1,6 +1,6 @@
 """Writes the references that would drift if they were kept by hand.
 
-python docs/generate.py            writes docs/settings.md, docs/cli.md, docs/json.md and docs/SCALE.md
+python docs/generate.py            writes docs/settings.md, cli.md, json.md and SCALE.md
 python docs/generate.py --check    writes nothing; exits 1 and names each file that is stale
 """
 
@@ -14,7 +14,6 @@ from typing import Any
 import click
 from pydantic import JsonValue, TypeAdapter
 
-from docs import scale
 from family.estimate import PlanReport
 from family.ledger import Decision
 from family.lineage.card import Card
@@ -27,11 +26,14 @@ from family.lineage.report import Report
 from family.lineage.scorecard import Scorecard
 from family.lineage.stale import Stale
 from family.lineage.views import Contained, LineageEdge, ModelCard, Reindexed, Status
+from family.load import load
 from family.release.signing import Signed
 from family.release.verify import Verified
+from family.scale.page import page
 from family.scale.report import ScaledPlan
 from family.spec import FamilySpec
 from flows.cli.main import cli
+from flows.cli.plan import plan_on_paper
 
 DOCS = Path(__file__).parent
 NOTICE = "<!-- Written by `python docs/generate.py`; change the source, not this file. -->"
@@ -128,8 +130,12 @@ def shapes() -> str:
 # ---- SCALE.md ------------------------------------------------------------------------------
 
 
+AT_SCALE = "configs/at-scale.yaml"
+
+
 def at_scale() -> str:
-    return "\n".join([NOTICE, scale.text()])
+    spec = load(Path(__file__).parents[1] / AT_SCALE)
+    return "\n".join([NOTICE, page(AT_SCALE, plan_on_paper(spec, "h100x8"))])
 
 
 # ---- one table for each part of a schema ---------------------------------------------------

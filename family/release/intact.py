@@ -1,6 +1,6 @@
 """Whether one artifact still is what its records say."""
 
-from collections.abc import Collection
+from collections.abc import Collection, Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -130,21 +130,24 @@ def same_rows(
             columns = table.primary_key.columns
             own = [column == value for column, value in zip(columns, identity, strict=False)]
             found = connection.execute(select(table).where(*own)).mappings()
-            now = _by_key(table, found)
-            for path, before, after in differences(_by_key(table, rows.get(table, [])), now):
+            now = _by_key(table, found, len(identity))
+            then = _by_key(table, rows.get(table, []), len(identity))
+            for path, before, after in differences(then, now):
                 raise DiffersError(
                     where,
-                    f"is otherwise in the index: {table.name} {path} is {_short(after)}, expected "
-                    f"{_short(before)}",
+                    f"is otherwise in the index: {table.name} {path} is {short(after)}, expected "
+                    f"{short(before)}",
                     "The store is right where the two differ: run `descent lineage reindex`, and "
                     "find out who changed the index.",
                 )
 
 
-def _by_key(table: Table, rows: Any) -> dict[str, dict[str, Any]]:
-    """The rows by the part of their key that is their own."""
-    names = [column.name for column in table.primary_key.columns]
-    return {"/".join(str(row[name]) for name in names[1:]): dict(row) for row in rows}
+def _by_key(
+    table: Table, rows: Iterable[Mapping[Any, Any]], shared: int
+) -> dict[str, dict[Any, Any]]:
+    """The rows by what is left of their primary key without its first `shared` columns."""
+    own = [column.name for column in table.primary_key.columns][shared:]
+    return {"/".join(str(row[name]) for name in own): dict(row) for row in rows}
 
 
 def _outcome(folder: Path) -> Outcome | None:
@@ -165,6 +168,7 @@ def _name(store: Store, link: Link) -> str:
     return model_name(*row) if row else "an artifact"
 
 
-def _short(value: object) -> str:
+def short(value: object) -> str:
+    """A value in few words, for an error."""
     text = "nothing" if value is None else str(value)
     return text if len(text) <= LONGEST else f"{text[: LONGEST - 3]}..."

@@ -109,12 +109,12 @@ def _hashing() -> "Hashing":
 
 
 def _told(error: Exception) -> str:
-    """What model-signing found, in a few words: it prints digests as Python's bytes."""
+    """What model-signing found, in a few words; it prints all digests, as Python prints bytes."""
     text = str(error)
     if text.startswith("Key mismatch"):
         return "is by another key"
     if text.startswith("Signature mismatch"):
-        differ = re.findall("Hash mismatch for '([^']+)': Expected", text)
+        differ = re.findall(r"Hash mismatch for \\?'([^'\\]+)\\?': Expected", text)
         return f"is over other files than these: {', '.join(differ[:3]) or 'their names differ'}"
     return f"cannot be read ({type(error).__name__})"
 

@@ -6,6 +6,7 @@ from pydantic import Field
 
 from family.errors import ReleaseError
 from family.ledger import release_folder
+from family.lineage.queries import Lineage
 from family.lineage.views import View
 from family.progress import Listener
 from family.release.signature import Passphrase, Signer
@@ -34,14 +35,14 @@ def sign(
 
     ReleaseError names the first that is not; DescentError if the key cannot be used."""
     signer = Signer(key, passphrase)
-    found = verify_release(store, family, version, on_progress=on_progress)
+    held = Lineage(store).release(family, version)
+    found = verify_release(store, held.family, held.version, on_progress=on_progress)
     if found.difference:
         raise ReleaseError(f"{found.name} was not signed. {found.difference}")
-    folder = release_folder(store, found.family, found.version)
-    signature = signer.sign(folder)
+    folder = release_folder(store, held.family, held.version)
     return Signed(
-        family=found.family,
-        version=found.version,
-        signature=str(signature),
+        family=held.family,
+        version=held.version,
+        signature=str(signer.sign(folder)),
         folder=str(folder),
     )

@@ -34,6 +34,7 @@ from family.release.intact import (
     nothing_else,
     same_file,
     same_rows,
+    short,
 )
 from family.release.signature import SIGNATURE, BadSignatureError, check_signature
 from family.release.statement import STATEMENT, content, source
@@ -46,22 +47,17 @@ OF_A_RELEASE = (tables.releases, tables.released, tables.obligations)
 
 
 class Verified(View):
-    """What was checked, and what differs if anything does."""
+    """What was checked of a model or a release, and what differs if anything does."""
 
     name: str
     checked: tuple[Checked, ...] = Field(
         description="What is as it was recorded, in order; up to the difference if there is one."
     )
     difference: Difference | None = Field(description="The first, from the leaves down.")
-
-
-class VerifiedRelease(Verified):
-    """What was checked of a release."""
-
-    family: str
-    version: str
-    signature: Literal["valid", "not checked", "none"] = Field(
-        description="`not checked` for want of a public key, or since something differs before it."
+    signature: Literal["valid", "not checked", "none"] | None = Field(
+        None,
+        description="Of a release; `not checked` for want of a public key, or since something "
+        "differs before it.",
     )
 
 
@@ -80,22 +76,18 @@ def verify_release(
     version: str,
     public_key: Path | None = None,
     on_progress: Listener | None = None,
-) -> VerifiedRelease:
+) -> Verified:
     """Check the release of a version or alias.
 
     Its record, its artifacts and all that they were made from, what is published of it, and with a
     public key its signature."""
     held = Lineage(store).release(family, version)
-    folder = release_folder(store, held.family, held.version)
-    title = f"{held.family} {held.version}"
-    one = _Release(store, title, folder, f"Bring {folder} back from a backup.")
+    one = _Release(store, held.family, held.version)
     checked, difference = _until(one.steps(public_key, on_progress))
-    signed = (folder / SIGNATURE).exists()
     valid = public_key is not None and difference is None
-    return VerifiedRelease(
-        name=title,
-        family=held.family,
-        version=held.version,
+    signed = (one.folder / SIGNATURE).exists()
+    return Verified(
+        name=one.title,
         checked=checked,
         difference=difference,
         signature="valid" if valid else "not checked" if signed else "none",
@@ -122,8 +114,10 @@ def _files(store: Store, links: Sequence[Link]) -> Iterator[Path]:
 class _Release:
     """The checks of one release, in order; each raises DiffersError."""
 
-    def __init__(self, store: Store, title: str, folder: Path, fix: str) -> None:
-        self.store, self.title, self.folder, self.fix = store, title, folder, fix
+    def __init__(self, store: Store, family: str, version: str) -> None:
+        self.store = store
+        self.title = f"{family} {version}"
+        self.folder = release_folder(store, family, version)
 
     def steps(self, public_key: Path | None, on_progress: Listener | None) -> Iterator[Checked]:
         release = self._record()
@@ -171,7 +165,7 @@ class _Release:
             made = manifests[key].files.get(name) if key else None
             if made and made.sha256 != digest:
                 raise self._differs(
-                    f"has a {path} with SHA-256 {digest}, and it was made with {made.sha256}"
+                    f"publishes {path} with SHA-256 {digest}, made with {made.sha256}"
                 )
         nothing_else(self.title, self.folder, {*release.published, RELEASE, SIGNATURE})
         size = sum((self.folder / path).stat().st_size for path in release.published)
@@ -183,7 +177,9 @@ class _Release:
         except (ValueError, KeyError, TypeError, AttributeError) as error:
             raise self._differs(f"has a {STATEMENT} that cannot be read: {error!r}") from None
         for path, before, after in differences(_parts(content(release, links)), found):
-            raise self._differs(f"has a {STATEMENT} where {path} is {after}, expected {before}")
+            raise self._differs(
+                f"has a {STATEMENT} where {path} is {short(after)}, expected {short(before)}"
+            )
 
     def _signature(self, public_key: Path) -> None:
         if not (self.folder / SIGNATURE).exists():
@@ -193,6 +189,10 @@ class _Release:
             check_signature(self.folder, public_key)
         except BadSignatureError as error:
             raise self._differs(f"has a signature that {error}") from None
+
+    @property
+    def fix(self) -> str:
+        return f"Bring {self.folder} back from a backup."
 
     def _differs(self, what: str) -> DiffersError:
         return DiffersError(self.title, what, self.fix)

@@ -52,10 +52,11 @@ def command(
         public = make(new_key, lambda: _passphrase(new=True))
         click.echo(f"The private key: {new_key}\nThe public key: {public}")
         return
+    held = Store.existing(store)
     if new_key or not (family and version and key):
         raise click.UsageError("Name FAMILY, VERSION and --key; or --new-key alone.")
     with bar("verify") as hear:
-        signed = sign(Store.existing(store), family, version, key, _passphrase, hear)
+        signed = sign(held, family, version, key, _passphrase, hear)
     if as_json:
         out.json(signed)
     else:

@@ -49,7 +49,6 @@ def command(
     if public_key and not version:
         raise click.UsageError("--public-key is for a release: name FAMILY and VERSION.")
     held = Store.existing(store)
-    found: Verified
     with bar("verify") as hear:
         if version:
             found = verify_release(held, name, version, public_key, hear)
@@ -65,14 +64,13 @@ def command(
 
 def _told(found: "Verified") -> "Iterator[RenderableType]":
     """What is as it was recorded, and what was not looked at."""
-    from family.release.verify import VerifiedRelease
     from flows.cli.show import size, table
 
     rows = [(one.name, one.id, str(one.files), size(one.bytes)) for one in found.checked]
     yield table(("as recorded", "id", "files", "size"), rows, right=("files", "size"))
     for one in (one for checked in found.checked for one in checked.brought):
-        yield f"{one.name} {one.digest}: brought by the user; its digest is recorded, not checked."
-    if isinstance(found, VerifiedRelease):
+        yield f"{one.name} {one.digest}: brought by the user, and known by this digest alone."
+    if found.signature:
         yield f"Signature: {found.signature}."
     if not found.difference:
         total = sum(one.bytes for one in found.checked)
