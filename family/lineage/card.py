@@ -118,10 +118,12 @@ def _what(dossier: Dossier) -> Iterator[str]:
     if description := dossier.about.get("description"):
         yield f"The family: {description}"
     if flagship:
+        yield f"It descends from {title} ({millions(flagship.parameters)} parameters)."
+    if flagship and model.metrics:
         yield (
-            f"It descends from {title} ({millions(flagship.parameters)} parameters). It was "
-            f"measured on answers of {title} to prompts that no training saw, of the kind that it "
-            f"was taught with, and on nothing else: how it does at any other task is not known."
+            f"It was measured on answers of {title} to prompts that no training saw, of the kind "
+            f"that it was taught with, and on nothing else: how it does at any other task is not "
+            f"known."
         )
 
 
