@@ -47,7 +47,8 @@ class Sums:
     def of(self, path: Path) -> str:
         """SHA-256 (hex) of one of the files."""
         stat = path.stat()
-        return self._sums[stat.st_dev, stat.st_ino].result()
+        known = self._sums.get((stat.st_dev, stat.st_ino))
+        return (known or self._pool.submit(self._read, path)).result()  # replaced meanwhile
 
     def _read(self, path: Path) -> str:
         sum, buffer = hashlib.sha256(), memoryview(bytearray(CHUNK))
