@@ -70,6 +70,11 @@ def call(function: str, inputs: Mapping[str, Path], settings: Settings, out: Pat
         return cast(StageFunction, load(function))(inputs, settings, out)
 
 
+def told(error: Exception) -> str:
+    """`ValueError: three is not four`."""
+    return f"{type(error).__name__}: {error}"
+
+
 def until_builder_ends() -> None:
     """Return once standard input does, which the builder holds open."""
     # Not through sys.stdin: a lock held on it at exit aborts the interpreter.
@@ -100,7 +105,7 @@ def main(path: Path) -> int:
         report.error, report.expected, report.exit_code = str(error), True, error.exit_code
     except Exception as error:
         traceback.print_exc()
-        report.error = f"{type(error).__name__}: {error}"
+        report.error = told(error)
     say(Said(report=report))
     return 0 if report.outcome else 1
 

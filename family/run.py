@@ -8,6 +8,7 @@ import signal
 import subprocess
 import sys
 import time
+import traceback
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -65,7 +66,7 @@ def make(
         if stage.heavy:
             outcome = _in_child(step, stage, inputs, scratch, store, on_progress)
         else:
-            outcome = child.call(stage.function, inputs, recipe.settings, scratch)
+            outcome = _here(step, stage, inputs, scratch, store)
 
     def origin() -> Origin:
         return Origin(
@@ -84,6 +85,20 @@ def make(
     if recorded:
         record(store, manifest, family, step.tier, step.name)
     return Made("built", manifest)
+
+
+def _here(
+    step: Step, stage: Stage, inputs: Mapping[str, Path], scratch: Path, store: Store
+) -> Outcome:
+    recipe = step.recipe
+    try:
+        return child.call(stage.function, inputs, recipe.settings, scratch)
+    except DescentError:
+        raise
+    except Exception as error:
+        log = store.log(recipe.key)
+        log.write_text(traceback.format_exc())
+        raise StageError(_account(step, child.told(error), log)) from error
 
 
 def _in_child(
@@ -135,7 +150,7 @@ def _in_child(
         error = DescentError(f"{step.title}: {report.error}")
         error.exit_code = report.exit_code
         raise error
-    raise StageError(_account(step, code, report.error, log))
+    raise StageError(_account(step, report.error or _ending(code), log))
 
 
 def _heard(pipe: IO[str], on_progress: Listener | None) -> child.Report:
@@ -163,14 +178,16 @@ def _end(process: "subprocess.Popen[bytes]") -> None:
             process.wait()
 
 
-def _account(step: Step, code: int, error: str | None, log: Path) -> str:
-    if code < 0:
-        name = signal.Signals(-code).name
-        what = f"its process was ended by {name}"
-        if name == "SIGKILL":
-            what += ", which is what the kernel does when memory runs out"
-    else:
-        what = error or f"its process ended with code {code}"
+def _ending(code: int) -> str:
+    if code >= 0:
+        return f"its process ended with code {code}"
+    told = f"its process was ended by {signal.Signals(-code).name}"
+    if -code == signal.SIGKILL:
+        told += ", which is what the kernel does when memory runs out"
+    return told
+
+
+def _account(step: Step, what: str, log: Path) -> str:
     return (
         f"{step.title} failed: {what}\n"
         f"  The log: {log}\n"
