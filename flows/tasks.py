@@ -6,6 +6,7 @@ from prefect.client.schemas.objects import State
 from prefect.runtime import flow_run
 from prefect.states import Completed
 
+from family.errors import DescentError
 from family.plan import Step
 from family.progress import Progress
 from family.run import Made, make
@@ -29,14 +30,18 @@ def stage(step: Step, family: str, store: Store) -> State[Made]:
         bar(progress)
 
     follow.begins(step)
-    made = make(
-        step,
-        family,
-        stages.STAGES[step.recipe.stage],
-        store,
-        prefect_run_id=flow_run.id,
-        on_progress=on_progress,
-        warn=follow.warned,
-    )
+    try:
+        made = make(
+            step,
+            family,
+            stages.STAGES[step.recipe.stage],
+            store,
+            prefect_run_id=flow_run.id,
+            on_progress=on_progress,
+            warn=follow.warned,
+        )
+    except DescentError:
+        follow.failed(step)
+        raise
     follow.ended(step, made)
     return Completed(name=STATES[made.how], data=made)

@@ -19,6 +19,9 @@ class Watcher:
     def ended(self, step: Step, made: Made) -> None:
         """A step's artifact is there."""
 
+    def failed(self, step: Step) -> None:
+        """A step's artifact will not be there."""
+
     def warned(self, message: str) -> None:
         """Something that the build goes on after."""
 

@@ -15,9 +15,9 @@ from flows.cli.options import config_argument, store_option
 def command(config: Path, store: Path, no_wait: bool, verbose: bool) -> None:
     """Build the family that CONFIG describes.
 
-    What was built before is reused; the rest is built, verified and recorded. A tier that
-    misses a bound of its gate is reported (exit code 3) and holds back the tiers that build on
-    it. Ctrl-C stops cleanly: the same command goes on from there.
+    What was built before is reused; the rest is built, verified and recorded. A tier that fails
+    (exit code 1) or misses a bound of its gate (exit code 3) is reported, and holds back the
+    tiers that build on it. Ctrl-C stops cleanly: the same command goes on from there.
 
     The build is a Prefect flow. Its runs are on the server that PREFECT_API_URL names, else in
     the local database, where `prefect server start` shows them.
@@ -28,7 +28,6 @@ def command(config: Path, store: Path, no_wait: bool, verbose: bool) -> None:
       descent build configs/quickstart.yaml --store /mnt/large/store --no-wait
     """
     from export.targets import faults
-    from family.errors import GateError
     from family.lineage.queries import Lineage
     from family.lineage.scorecard import scorecard
     from family.load import load
@@ -39,21 +38,21 @@ def command(config: Path, store: Path, no_wait: bool, verbose: bool) -> None:
     from flows.watch import watcher
 
     spec = load(config, faults)
-    opened, missed = Store(store), None
+    opened, incomplete = Store(store), None
     with prefect_api(verbose=verbose):
-        from flows.build import build
+        from flows.build import IncompleteError, build
         from flows.reports import folder
 
         with terminal() as follow:
             watcher.set(follow)
             try:
                 build(spec, store=opened.root, wait=not no_wait)
-            except GateError as error:
-                missed = error
+            except IncompleteError as error:
+                incomplete = error
             except KeyboardInterrupt:
                 follow.warned("stopped. What was sealed is kept; the same command goes on.")
                 raise
         reports = folder(opened, spec.family)
     show(scorecard(Lineage(opened).status(spec.family)).table(), f"The reports: {reports}")
-    if missed:
-        raise missed
+    if incomplete:
+        raise incomplete

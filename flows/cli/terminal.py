@@ -40,7 +40,13 @@ class Terminal(Watcher):
 
     def ended(self, step: Step, made: Made) -> None:
         took = f" in {duration(made.manifest.origin.seconds)}" if made.how == "built" else ""
-        self.console.print(Text(f"{step.title:24}  ").append(made.how + took, STYLES[made.how]))
+        self._says(step, made.how + took, STYLES[made.how])
+
+    def _says(self, step: Step, what: str, style: str) -> None:
+        self.console.print(Text(f"{step.title:24}  ").append(what, style))
+
+    def failed(self, step: Step) -> None:
+        self._says(step, "failed", "red")  # why is told in the end, when nothing follows it
 
     def warned(self, message: str) -> None:
         self.console.print(Text(f"warning: {message}", "yellow"))
@@ -83,6 +89,10 @@ class Screen(Terminal):
     def ended(self, step: Step, made: Made) -> None:
         self.bars.remove_task(self.bar)
         super().ended(step, made)
+
+    def failed(self, step: Step) -> None:
+        self.bars.remove_task(self.bar)
+        super().failed(step)
 
 
 class Log(Terminal):

@@ -19,6 +19,8 @@ from flows.stages import STAGES as REAL
 
 #: `distill.tokens` of a student whose training reports and takes for ever.
 ENDLESS = 666
+#: `distill.tokens` of a student whose training fails.
+BROKEN = 667
 PROTOCOL = "0" * 64
 SHAPE = ModelShape(
     layers=2, hidden=64, intermediate=128, heads=4, kv_heads=2, head_dim=16, vocabulary=300
@@ -33,6 +35,8 @@ def toy(inputs: Mapping[str, Path], settings: Settings, out: Path) -> Outcome:
 def model(inputs: Mapping[str, Path], settings: Settings, out: Path) -> Outcome:
     if isinstance(settings, Distill) and settings.tokens == ENDLESS:
         _linger(out)
+    if isinstance(settings, Distill) and settings.tokens == BROKEN:
+        raise ValueError("three is not four")
     report(1, 2, "steps", loss=0.5)
     report(2, 2, "steps", loss=0.25)
     _write(inputs, settings, out / "model.safetensors")
@@ -80,7 +84,8 @@ def verify(inputs: Mapping[str, Path], settings: Settings, out: Path) -> Outcome
 
 TOYS: dict[str, Callable[..., Outcome]] = {"flagship": model, "start": model, "distill": model}
 TOYS |= {"evaluate": evaluate, "export": export, "verify": verify}
-#: The gate, the words and the notices are the real ones. Only what may linger has a process of its own.
+#: The gate, the words and the notices are the real ones. Only what may linger has a process of
+#: its own.
 STAGES = {
     name: stage
     if name in ("about", "notices", "gate")

@@ -9,13 +9,13 @@ from pathlib import Path
 import pytest
 from prefect.client.schemas.objects import FlowRun
 
-from family.errors import GateError, StoreError
+from family.errors import StoreError
 from family.lineage.queries import Lineage
 from family.load import load
 from family.spec import FamilySpec
 from family.store import Store
-from flows.build import build
-from tests.flows import runs
+from flows.build import IncompleteError, build
+from tests.flows import runs, table
 from tests.flows.family import changed
 from tests.flows.table import titles
 
@@ -45,10 +45,16 @@ def test_the_family_is_a_flow_each_tier_a_subflow_and_each_stage_a_task(built: P
         assert f"{tier} · export int4" in names
 
 
-def test_runs_are_tagged_with_family_tier_and_stage(built: Path) -> None:
+def test_runs_are_tagged_with_family_and_tier_or_stage(built: Path) -> None:
     edge = runs.below(runs.last("toys"))["edge"]
     assert set(edge.tags) == {"toys", "edge"}
-    assert set(runs.stages(edge, 8)["edge · distill"].tags) == {"toys", "edge", "distill"}
+    assert set(runs.stages(edge, 8)["edge · distill"].tags) == {"toys", "distill"}
+
+
+def test_a_tiers_run_shows_its_own_steps_and_no_more(built: Path) -> None:
+    shown = runs.below(runs.last("toys"))["edge"].parameters["steps"]
+    assert {step["tier"] for step in shown} == {"edge"}
+    assert len(shown) == 8
 
 
 def test_the_flow_takes_the_spec_itself(built: Path) -> None:
@@ -82,7 +88,7 @@ def test_the_scorecard_is_a_table_and_the_notes_are_markdown(built: Path) -> Non
 
 def test_the_reports_lie_in_the_store(built: Path) -> None:
     reports = {path.name for path in (built / "reports/toys").iterdir()}
-    assert reports == {"scorecard.md", "notes.md", "map.png"}
+    assert reports == {"scorecard.md", "notes.md", "map.png", "report.html"}
 
 
 def test_lineage_names_the_prefect_run_that_made_a_model(built: Path) -> None:
@@ -96,7 +102,7 @@ class Missed:
 
     store: Store
     before: dict[str, str]
-    error: GateError
+    error: IncompleteError
     run: FlowRun
 
 
@@ -106,7 +112,7 @@ def missed(again: Path, tmp_path_factory: pytest.TempPathFactory) -> Missed:
     store = Store(shutil.copytree(again, root / "store"))
     before = store.head("toys")
     (root / "toys.yaml").write_text(json.dumps(changed(mini=UNMET)))
-    with pytest.raises(GateError, match="mini missed its gate") as caught:
+    with pytest.raises(IncompleteError, match="mini missed its gate") as caught:
         build(load(root / "toys.yaml"), store.root)
     return Missed(store, before, caught.value, runs.last("toys"))
 
@@ -135,6 +141,24 @@ def test_a_missed_gate_keeps_the_tiers_work_and_shows_the_verdicts(missed: Misse
     assert len(tiers["mini"].files) == 3
     rows = json.loads(str(runs.artifact("toys-mini-gate").data))
     assert [row["passed"] for row in rows] == [False, True]
+
+
+def test_a_failed_stage_holds_back_what_descends_from_its_tier_and_nothing_else(
+    again: Path, tmp_path: Path
+) -> None:
+    store = Store(shutil.copytree(again, tmp_path / "store"))
+    changes = {"mini": {"distill": {"tokens": table.BROKEN}}, "edge": {"distill": {"seed": 7}}}
+    (tmp_path / "toys.yaml").write_text(json.dumps(changed(**changes)))
+    with pytest.raises(IncompleteError, match="three is not four") as caught:
+        build(load(tmp_path / "toys.yaml"), store.root)
+    told = str(caught.value).splitlines()
+    assert told[0] == "mini · distill failed: ValueError: three is not four"
+    assert told[-1] == "nano is held back, since it builds on mini"
+    assert caught.value.exit_code == 1
+    run = runs.last("toys")
+    states = {name: tier.state_name for name, tier in runs.below(run).items()}
+    assert states == {"mini": "Failed", "nano": "Held back", "edge": "Completed"}
+    assert run.state_name == "Failed"
 
 
 def test_the_head_follows_each_step_and_keeps_those_not_reached(missed: Missed) -> None:

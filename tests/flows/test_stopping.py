@@ -60,8 +60,8 @@ def test_a_stopped_build_ends_its_child_says_how_to_go_on_and_ends_with_130(
     assert "Traceback" not in told
     assert gone(child)
     run = runs.last("toys")
-    assert run.state_name == "Crashed"
-    assert {tier.state_name for tier in runs.below(run).values()} == {"Crashed"}
+    assert run.state_name == "Cancelled"
+    assert {tier.state_name for tier in runs.below(run).values()} == {"Cancelled"}
     sealed = [one.origin.step for one in Store(store).manifests()]
     assert sorted(sealed) == [
         "about",
