@@ -20,6 +20,7 @@ from family.lineage.card import Card
 from family.lineage.changes import Diff, Why
 from family.lineage.graph import Graph
 from family.lineage.licences import Licences
+from family.lineage.notes.data import Notes
 from family.lineage.points import Point
 from family.lineage.released import ReleaseView
 from family.lineage.report import Report
@@ -80,7 +81,7 @@ SHAPES: dict[str, Any] = {
     "descent plan --hardware": ScaledPlan,
     "descent status": Status,
     "descent scorecard": Scorecard,
-    "descent notes": dict[str, str],
+    "descent notes": Notes,
     "descent map": list[Point],
     "descent report": Report,
     "descent card": Card,

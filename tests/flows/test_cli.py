@@ -18,6 +18,7 @@ from family.lineage.card import Card
 from family.lineage.changes import Diff, Why
 from family.lineage.graph import Graph
 from family.lineage.licences import Licences
+from family.lineage.notes.data import Notes
 from family.lineage.points import Point
 from family.lineage.report import Report
 from family.lineage.scorecard import Scorecard
@@ -91,7 +92,7 @@ def test_every_command_that_reads_takes_json_and_a_store() -> None:
         (("card", "edge/int4"), Card),
         (("bom", "edge/int4"), dict[str, JsonValue]),
         (("map",), list[Point]),
-        (("notes",), dict[str, str]),
+        (("notes",), Notes),
     ],
 )
 def test_json_has_the_documented_shape(
@@ -170,6 +171,25 @@ def test_notes_go_into_a_file(built: Path, tmp_path: Path) -> None:
     result = descent("notes", "-o", tmp_path / "NOTES.md", "--store", built)
     assert (result.exit_code, result.stdout) == (0, "")
     assert (tmp_path / "NOTES.md").read_text().startswith("# Release notes: toys")
+
+
+def test_report_writes_a_page(built: Path, tmp_path: Path) -> None:
+    result = descent("report", "toys", "-o", tmp_path / "toys.html", "--store", built)
+    assert result.stdout == f"{tmp_path / 'toys.html'}\n"
+    page = (tmp_path / "toys.html").read_text()
+    assert page == (built / "reports/toys/report.html").read_text()
+    assert page.startswith("<!doctype html>")
+
+
+@pytest.mark.parametrize("command", ["map", "report"])
+def test_a_release_that_is_not_there_is_no_picture(
+    built: Path, tmp_path: Path, command: str
+) -> None:
+    out = tmp_path / "out.svg"
+    result = descent(command, "toys", "--version", "9.9.9", "-o", out, "--store", built)
+    assert result.exit_code == 1
+    assert "toys has no release" in result.stderr
+    assert not out.exists()
 
 
 def test_map_draws_a_picture(built: Path, tmp_path: Path) -> None:

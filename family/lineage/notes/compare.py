@@ -99,12 +99,9 @@ def bounds(tier: Member, before: Member | None) -> Iterator[Bound]:
         earlier = was.get(one.bound)
         yield Bound(
             tier=tier.tier,
-            bound=one.bound,
-            limit=one.limit,
+            verdict=one,
             before=earlier.limit if earlier else None,
             eased=earlier is not None and _eased(one, earlier),
-            value=one.value,
-            passed=one.passed,
         )
 
 

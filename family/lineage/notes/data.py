@@ -7,7 +7,7 @@ from pydantic import Field, JsonValue
 from family.lineage.changes import Difference
 from family.lineage.released import Decided
 from family.lineage.views import ModelFile, Parent, View
-from family.stage import Scalar
+from family.stage import Scalar, Verdict
 
 Standing = Literal["better", "worse", "within", "same", "new", "apart"]
 
@@ -74,12 +74,9 @@ class Bound(View):
     """One bound of a gate, and what it was before."""
 
     tier: str
-    bound: str
-    limit: float
+    verdict: Verdict
     before: float | None = Field(description="The limit before; null where there was none.")
     eased: bool = Field(description="Whether less is asked than before.")
-    value: float
-    passed: bool
 
 
 class FileNotes(View):

@@ -9,16 +9,26 @@ team may begin with `{% extends "descent/notes.md.j2" %}` and replace single blo
 import re
 import traceback
 from collections.abc import Callable
-from importlib.resources import files
 from pathlib import Path
+from typing import Any
 
 from family.errors import DescentError
-from family.lineage.notes import words
+from family.lineage import words as common
+from family.lineage.notes import reasons, words
 from family.lineage.notes.compare import NOTABLE
 from family.lineage.notes.data import Fragment, Notes
 
 TEMPLATE, PAGE = "notes.md.j2", "page.html.j2"
-HERE = Path(str(files("family.lineage.notes")))
+HERE = Path(__file__).parent
+
+#: What a template may say figures and changes with: each by its name.
+FILTERS: tuple[Callable[..., Any], ...] = (
+    reasons.by_tiers, reasons.cause, reasons.moved, reasons.rewired, reasons.surrounding,
+    reasons.value, words.apart, words.brief, words.cell, words.change, words.counted, words.edge,
+    words.figure, words.finding, words.joined, words.making, words.number, words.percent,
+    words.plural, words.titled,
+    common.megabytes, common.millions, common.rate, common.scalar, common.spaced, common.verdict,
+)  # fmt: skip
 
 #: The headings of the shipped template.
 SECTIONS = (
@@ -64,7 +74,7 @@ def markdown(notes: Notes, template: Path | None = None) -> str:
         lstrip_blocks=True,
         keep_trailing_newline=True,
     )
-    environment.filters.update(words.FILTERS)
+    environment.filters.update({one.__name__: one for one in FILTERS})
     page = _Page(notes.fragments)
     environment.globals.update(
         title=title(notes), notable=NOTABLE, section=page.section, by_hand=page.by_hand

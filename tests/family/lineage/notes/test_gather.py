@@ -100,7 +100,7 @@ def test_an_eased_bound_and_a_dropped_one_are_told(family: OnMachine) -> None:
     )  # fmt: skip
     found = noted(Lineage(family.store))
     bound = next(one for one in found.gates if one.tier == "mini")
-    assert (bound.eased, bound.before, bound.limit) == (True, 0.6, 0.5)
+    assert (bound.eased, bound.before, bound.verdict.limit) == (True, 0.6, 0.5)
     assert [(one.of, one.what) for one in found.gone] == [
         ("mini", "the bound int4 megabytes at most 60")
     ]
