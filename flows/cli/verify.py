@@ -67,7 +67,8 @@ def _told(found: "Verified") -> "Iterator[RenderableType]":
     from flows.cli.show import size, table
 
     rows = [(one.name, one.id, str(one.files), size(one.bytes)) for one in found.checked]
-    yield table(("as recorded", "id", "files", "size"), rows, right=("files", "size"))
+    if rows:
+        yield table(("as recorded", "id", "files", "size"), rows, right=("files", "size"))
     for one in (one for checked in found.checked for one in checked.brought):
         yield f"{one.name} {one.digest}: brought by the user, and known by this digest alone."
     if found.signature:
