@@ -136,7 +136,7 @@ def report(
     """
     pace = calibrated(spec, earlier, manifest)
     found = list(planned)
-    family = _Family(spec, {one.step.id: manifest(one.step.recipe.key) for one in found})
+    family = Sizes(spec, {one.step.id: manifest(one.step.recipe.key) for one in found})
     stages = tuple(
         StagePlan(
             tier=one.step.tier,
@@ -233,21 +233,30 @@ def _held(spec: FamilySpec) -> float:
     return spec.prompts.held_out / (1 - spec.prompts.held_out)
 
 
-class _Family:
-    """Shapes and counts of one spec: sealed ones where there are, else those it asks for."""
+class Sizes:
+    """Shapes and counts of one spec: sealed ones where there are, else those it asks for.
 
-    def __init__(self, spec: FamilySpec, sealed: Mapping[str, Manifest | None]) -> None:
+    `corpus_tokens` stands in for the count of a corpus whose prompts are nowhere to be counted.
+    """
+
+    def __init__(
+        self,
+        spec: FamilySpec,
+        sealed: Mapping[str, Manifest | None],
+        corpus_tokens: int | None = None,
+    ) -> None:
         self._spec = spec
         self._sealed = sealed
+        self._corpus_tokens = corpus_tokens
         self._answer = ANSWER_FILL * spec.responses.max_tokens
         self._prompts = self._count_prompts()
         self._corpus = self._count_corpus()
-        self._shapes = self._find_shapes()
+        self.shapes = self._find_shapes()
 
     def estimate(self, step: Step, pace: Mapping[str, float]) -> Estimate:
-        models = self._models(step)
+        models = self.models(step)
         known = [model for model in models if model]
-        tokens = self._tokens(step.recipe.settings)
+        tokens = self.tokens(step.recipe.settings)
         if len(known) < len(models) or tokens is None:
             return UNKNOWN
         size = Size(sum(model.parameters for model in known), tokens)
@@ -255,8 +264,8 @@ class _Family:
         return Estimate(
             tokens=tokens,
             minutes=round(seconds / 60, 2),
-            disk_bytes=round(self._disk(step, known, tokens)),
-            peak_memory_bytes=round(self._memory(step, known)),
+            disk_bytes=round(self.disk(step, known, tokens)),
+            peak_memory_bytes=round(self.memory(step, known)),
         )
 
     # ---- counts
@@ -271,6 +280,9 @@ class _Family:
         train, held = (self._fact("/prompts", f"{name}_prompts") for name in ("train", "held_out"))
         if train is not None and held is not None:
             return train, held
+        if self._corpus_tokens is not None:
+            train = round(self._corpus_tokens / (PROMPT_TOKENS + self._answer))
+            return train, round(train * _held(self._spec))
         prompts = self._spec.prompts
         if not isinstance(prompts, GrammarPrompts):
             return None
@@ -284,7 +296,7 @@ class _Family:
             return known
         return round(self._prompts[0] * (PROMPT_TOKENS + self._answer))
 
-    def _tokens(self, settings: Settings) -> int | None:
+    def tokens(self, settings: Settings) -> int | None:
         """Tokens that pass through a step's models; 0 where none does."""
         match settings:
             case Responses():
@@ -324,35 +336,38 @@ class _Family:
         guess = round(factor * (self._corpus or 0) ** power) + BYTES
         return self._fact("/vocabulary", "tokens_kept") or min(flagship.vocabulary, guess)
 
-    def _models(self, step: Step) -> list[ModelShape | None]:
+    def models(self, step: Step) -> list[ModelShape | None]:
         """The models that run in a step."""
         if isinstance(step.recipe.settings, Flagship):
-            return [self._shapes[FLAGSHIP]]
+            return [self.shapes[FLAGSHIP]]
         makers = (step.sources[name] for name in RUNS.get(step.recipe.stage, ()))
-        return [self._shapes[maker.partition("/")[0] or FLAGSHIP] for maker in makers]
+        return [self.shapes[maker.partition("/")[0] or FLAGSHIP] for maker in makers]
 
     # ---- bytes
 
-    def _disk(self, step: Step, models: list[ModelShape], tokens: int) -> float:
+    def disk(self, step: Step, models: list[ModelShape], tokens: int) -> float:
+        """What a step leaves on disk."""
         match step.recipe.settings:
             case Flagship() | Distill():
                 return 4 * models[0].parameters + TOKENIZER
             case PruneStart() | RandomStart():
-                student = self._shapes[step.tier]
+                student = self.shapes[step.tier]
                 return 4 * (student.parameters if student else 0) + TOKENIZER
             case Responses():
                 return 10 * tokens
             case Corpus(block=block):
                 return 13 * tokens / BLOCK_FILL + block
             case Signal(codec=codec):
-                return tokens * (6 * codec.k + 8) + 4 * models[0].vocabulary
+                # A row for each token of an answer: ids in 4 bytes, log-probabilities in 2.
+                answered = tokens * self._answer / (PROMPT_TOKENS + self._answer)
+                return answered * 6 * codec.k + 4 * models[0].vocabulary
             case Export(precision=precision):
                 return FILE_BYTES[precision] * models[0].parameters + TOKENIZER
             case TrimmedVocabulary():
                 return TOKENIZER
         return 10_000
 
-    def _memory(self, step: Step, models: list[ModelShape]) -> float:
+    def memory(self, step: Step, models: list[ModelShape]) -> float:
         """Weights at the precision they are held in, and the largest tensors next to them."""
         match step.recipe.settings:
             case Flagship():

@@ -23,6 +23,7 @@ GROUND = (
     "family/*.py",
     "family/drawing/*.py",
     "family/licences/*.py",
+    "family/scale/*.py",
     "family/lineage/*.py",
     "family/lineage/page/*.py",
 )

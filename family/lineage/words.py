@@ -31,7 +31,7 @@ def megabytes(size: float) -> str:
 
 def size(count: float) -> str:
     """`34.5 MB`, with 1 MB = 1e6 bytes."""
-    for unit, scale in (("GB", 1e9), ("MB", 1e6), ("kB", 1e3)):
+    for unit, scale in (("TB", 1e12), ("GB", 1e9), ("MB", 1e6), ("kB", 1e3)):
         if count >= scale:
             return f"{count / scale:.3g} {unit}"
     return f"{count:.0f} B"
