@@ -76,8 +76,8 @@ def sentences(plan: "ScaledPlan") -> list[str]:
     loop, spread, device = plan.teacher_in_loop, plan.spread, plan.hardware.device
     return [
         "* decides the wall time. Memory is that of each device, or of the host.",
-        f"Signals: {size(plan.signal_bytes)} on disk for {_count(loop.signal_gpu_hours)} "
-        f"GPU-hours. With the teacher in the loop instead: {_count(loop.loop_gpu_hours)} "
+        f"Signals: {size(plan.signal_bytes)} on disk for {_count(loop.signal_gpu_hours) or 0} "
+        f"GPU-hours. With the teacher in the loop instead: {_count(loop.loop_gpu_hours) or 0} "
         f"GPU-hours, nothing on disk, {size(loop.loop_memory_bytes)} more on each {device.kind}.",
         f"{spread.runs} published trainings took {spread.least:g} to {spread.most:g} times the "
         "GPU-hours that this model says of them (docs/SCALE.md).",
