@@ -143,17 +143,19 @@ class _Release:
             raise self._differs(f"has lost {RELEASE}") from None
         except ValidationError as error:
             raise self._differs(f"has a {RELEASE} that cannot be read: {error}") from None
+        if (found := f"{release.family} {release.version}") != self.title:
+            raise self._differs(f"has the {RELEASE} of {found}")
         rows = rows_of_release(release, sha256(path))
         same_rows(self.store, self.title, rows, OF_A_RELEASE, release.family, release.version)
         return release
 
     def _as_released(self, release: Release, link: Link, checked: Checked) -> None:
         digest = link.manifest.digest if link.manifest else ""
-        if link.key in release.digests and release.digests[link.key] != digest:
+        expected = release.digests.get(link.key)
+        if digest != expected:
             raise DiffersError(
                 f"{checked.name} ({checked.id})",
-                f"has files of digest {digest}, and {self.title} was made with "
-                f"{release.digests[link.key]}",
+                f"has files of digest {digest}, and {self.title} was made with {short(expected)}",
                 "It was built again since, to other files. Bring the old ones back from a backup.",
             )
 
@@ -201,10 +203,16 @@ class _Release:
 def _parts(said: dict[str, Any]) -> dict[str, Any]:
     """What a statement claims, by name; who built it stands in the artifacts' own records."""
     definition = said["predicate"]["buildDefinition"]
-    materials = definition["resolvedDependencies"]
     return {
         **{name: said[name] for name in ("_type", "predicateType")},
         **{name: definition[name] for name in ("buildType", "externalParameters")},
-        "subject": {one["name"]: one for one in said["subject"]},
-        "materials": {one["name"]: one for one in materials},
+        "subject": _named(said["subject"]),
+        "materials": _named(definition["resolvedDependencies"]),
     }
+
+
+def _named(items: list[dict[str, Any]]) -> dict[str, Any]:
+    named = {one["name"]: one for one in items}
+    if len(named) < len(items):
+        raise ValueError("a name stands twice")
+    return named

@@ -275,6 +275,16 @@ def say_otherwise(store: Store) -> None:
     as_recorded(store, lambda said: said["published"].update({STATEMENT: sha256(path)}))
 
 
+def say_twice(store: Store) -> None:
+    path = published(store) / STATEMENT
+    edit(path, lambda said: said["subject"].append(said["subject"][0]))
+    as_recorded(store, lambda said: said["published"].update({STATEMENT: sha256(path)}))
+
+
+def forget_digests(store: Store) -> None:
+    as_recorded(store, lambda said: said["digests"].clear())
+
+
 def build_again(store: Store) -> None:
     """The same recipe, with other files in the end, and records that agree."""
     replaced(store)
@@ -299,6 +309,15 @@ def of_another_release(store: Store) -> None:
     shutil.copy(other / SIGNATURE, published(store) / SIGNATURE)
 
 
+def another_release(store: Store) -> None:
+    """All of a true release, in the place of one that people decided about."""
+    release(store, "toy", "1.0.1", by="Ada")
+    other = release_folder(store, "toy", "1.0.1")
+    Signer(store.root.parent / "key.pem", str).sign(other)
+    shutil.rmtree(published(store))
+    shutil.copytree(other, published(store))
+
+
 def altered_signature(store: Store) -> None:
     def change(said: Any) -> None:
         own = said["dsseEnvelope"]["signatures"][0]
@@ -320,6 +339,7 @@ RELEASED: dict[str, tuple[Tamper, str]] = {
         lambda store: (published(store) / RELEASE).write_text("{}"),
         r"toy 1\.0\.0 has a release\.json that cannot be read",
     ),
+    "another release": (another_release, r"toy 1\.0\.0 has the release\.json of toy 1\.0\.1\."),
     "a step in the index": (
         in_index(lambda store: update(steps).where(steps.c.tier == "edge").values(key="a" * 64)),
         rf"toy 1\.0\.0 {INDEX}released edge/\S+\.key is aaaa",
@@ -355,6 +375,14 @@ RELEASED: dict[str, tuple[Tamper, str]] = {
     "a statement that tells of another teacher": (
         say_otherwise,
         r"toy 1\.0\.0 has a statement\.json where materials\.edge/distill\.annotations\.edges is",
+    ),
+    "a statement that names a file twice": (
+        say_twice,
+        r"toy 1\.0\.0 has a statement\.json that cannot be read: .*a name stands twice",
+    ),
+    "no digests": (
+        forget_digests,
+        rf"toy/flagship \(\w+\) has files of digest {HEX}, and toy 1\.0\.0 was made with nothing",
     ),
     "no signature": (
         lambda store: (published(store) / SIGNATURE).unlink(),
