@@ -81,7 +81,8 @@ def changed(connection: Connection, names: Names, after: Moment, before: Moment)
     found = Changed()
     for tier in after.status.tiers:
         was, now = before.steps(tier.tier), after.steps(tier.tier)
-        pairs = {step: (was[step], now[step]) for step in now if step in was}
+        pairs = {step: (was[step], key) for step, key in now.items() if step in was}
+        pairs = {step: pair for step, pair in pairs.items() if pair[0] != pair[1]}
         for step, pair in pairs.items():
             if step == MODEL or step.startswith(EXPORT):
                 found.add(tier.tier, diff(connection, names, *pair), trained=step == MODEL)

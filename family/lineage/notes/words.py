@@ -51,7 +51,8 @@ def finding(found: Finding) -> str:
     assert one.before is not None
     before = _value(one.name, one.before, one.before_interval)
     went = "rose" if one.value > one.before else "fell"
-    return f"**{found.of}**: {titled(one.name)} {went} from {before} to {figure(one)} ({_by(one)})."
+    what = "size in MB" if one.name == SIZE else titled(one.name)
+    return f"**{found.of}**: {what} {went} from {before} to {figure(one)} ({_by(one)})."
 
 
 def apart(found: Iterable[Finding]) -> Iterator[str]:
