@@ -20,10 +20,12 @@ from family.spec import (
     FLAGSHIP,
     Bound,
     Corpus,
+    Distill,
     Export,
     FamilySpec,
     GrammarPrompts,
     ModelShape,
+    QuantizationAware,
     Shape,
     Tier,
 )
@@ -53,6 +55,7 @@ def cross_faults(data: Mapping[str, Any], target_faults: TargetFaults) -> Iterat
         yield Fault(("tiers", FLAGSHIP), "`flagship` is what the family descends from. Rename it.")
     for name, tier in tiers.items():
         yield from _name_faults(name, tier, list(tiers))
+        yield from _distill_faults(name, tier)
         yield from _gate_faults(name, tier)
     yield from _shape_faults(data, tiers, target_faults)
     yield from rebuild_faults(_mapping(data, "rebuild"), data.get("family"))
@@ -117,6 +120,39 @@ def _name_faults(name: str, tier: Mapping[str, Any], tiers: list[str]) -> Iterat
             )
         else:
             yield Fault(place, f"no tier is called `{found}`; {choice(found, [FLAGSHIP, *tiers])}")
+
+
+def _distill_faults(name: str, tier: Mapping[str, Any]) -> Iterator[Fault]:
+    asked, place = _mapping(tier, "distill"), ("tiers", name, "distill")
+    step = _valid(Distill, {one: asked[one] for one in ("batch", "accumulate") if one in asked})
+    if step and step.batch % step.accumulate:
+        parts = [n for n in range(1, step.batch + 1) if step.batch % n == 0]
+        near = [*(n for n in parts if n < step.accumulate)][-1:]
+        near += [n for n in parts if n > step.accumulate][:1]
+        yield Fault(
+            (*place, "accumulate"),
+            f"{step.accumulate} does not divide distill.batch, which is {step.batch}. "
+            f"Use {' or '.join(map(str, near))}.",
+        )
+    quantize = _valid(QuantizationAware, asked.get("quantize"))
+    exports = _exports(tier)
+    raw = tier.get("export", exports)
+    if not quantize or not isinstance(raw, Sequence) or len(raw) != len(exports):
+        return  # what is wrong with an export is told elsewhere; it may be the int4 one
+    sizes = [export.block_size for export in exports if export.precision == "int4"]
+    if not sizes:
+        yield Fault(
+            (*place, "quantize"),
+            f"{name} exports no int4 file, which is all that the int4 grid is for. Add int4 to "
+            f"tiers.{name}.export, or write `quantize: null`.",
+        )
+    elif quantize.block_size != sizes[0]:
+        yield Fault(
+            (*place, "quantize", "block_size"),
+            f"{quantize.block_size} is not the block_size of {name}'s int4 file, {sizes[0]}: it "
+            f"would be rounded again. Use {sizes[0]}, or {quantize.block_size} in "
+            f"tiers.{name}.export too.",
+        )
 
 
 def _gate_faults(name: str, tier: Mapping[str, Any]) -> Iterator[Fault]:

@@ -319,6 +319,27 @@ def test_all_faults_are_told_at_once_in_the_order_of_the_file(faults: Faults) ->
         ),
         ("held_out: 0.25", "held_out: 0.01", "prompts.held_out: 0.01 of 8 prompts, drawn with "),
         ("held_out: 0.25", "held_out: 0.99", "prompts.held_out: 0.99 of 8 prompts, drawn with "),
+        # training
+        (
+            "layers: 16}}",
+            "layers: 16}}\n    distill: {accumulate: 3, tokens: 0}",
+            "tiers.mini.distill.accumulate: 3 does not divide distill.batch, which is 4. Use 2 or",
+        ),
+        (
+            "layers: 16}}",
+            "layers: 16}}\n    distill: {batch: 6, accumulate: 12}",
+            "tiers.mini.distill.accumulate: 12 does not divide distill.batch, which is 6. Use 6.",
+        ),
+        (
+            "layers: 16}}",
+            "layers: 16}}\n    distill: {quantize: {}}\n    export: [fp32, int8]",
+            "tiers.mini.distill.quantize: mini exports no int4 file, which is all that the",
+        ),
+        (
+            "layers: 16}}",
+            "layers: 16}}\n    distill: {quantize: {block_size: 64}}",
+            "tiers.mini.distill.quantize.block_size: 64 is not the block_size of mini's int4 fil",
+        ),
         # gates
         (
             "layers: 16}}",
@@ -374,6 +395,15 @@ def test_a_fault_says_where_what_and_the_fix(
 ) -> None:
     found = faults((old, new))
     assert [fault for fault in found if fault.startswith(expected)], found
+
+
+@pytest.mark.parametrize("export", ["5", "int4", "[{precision: int4, block_size: 48}]"])
+def test_a_faulty_export_is_one_fault_though_training_is_for_int4(
+    faults: Faults, export: str
+) -> None:
+    quantized = f"layers: 16}}}}\n    distill: {{quantize: {{}}}}\n    export: {export}"
+    (fault,) = faults(("layers: 16}}", quantized))
+    assert fault.startswith("tiers.mini.export")
 
 
 @pytest.mark.parametrize(
