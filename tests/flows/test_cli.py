@@ -187,7 +187,7 @@ def test_a_release_that_is_not_there_is_no_picture(
 ) -> None:
     out = tmp_path / "out.svg"
     result = descent(command, "toys", "--version", "9.9.9", "-o", out, "--store", built)
-    assert result.exit_code == 1
+    assert result.exit_code == 4
     assert "toys has no release" in result.stderr
     assert not out.exists()
 

@@ -4,6 +4,8 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import PurePath
 
+from family.lineage.graph import Graph
+from family.lineage.pedigree import colours
 from family.lineage.views import LineageEdge, ModelCard
 from family.lineage.words import edge, millions, scalar, size, spaced
 from family.stage import Scalar, differences
@@ -43,13 +45,15 @@ class Card:
     files: tuple[File, ...]
 
 
-def cards(found: Mapping[str, ModelCard], colours: Mapping[str, str]) -> Iterator[Card]:
-    """A card for each model; `colours` are by model."""
-    for card in found.values():
+def cards(found: Mapping[str, ModelCard], graph: Graph) -> Iterator[Card]:
+    """A card for each model of the graph, with the name and the colour that it has there."""
+    tints = colours(graph)
+    for node in graph.nodes:
+        card = found[node.model]
         yield Card(
             model=card.model,
-            name=card.name,
-            colour=colours[card.model],
+            name=node.name,
+            colour=tints[card.model],
             facts=(
                 f"{millions(card.parameters)} parameters",
                 card.precision,

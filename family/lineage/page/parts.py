@@ -8,7 +8,7 @@ from family.lineage.licences import BLOCKING, Licences, Licensed, Obligation
 from family.lineage.released import ReleaseView
 from family.lineage.scorecard import SPEED
 from family.lineage.views import Member, ModelCard, Status
-from family.lineage.words import megabytes, millions, rate, scalar
+from family.lineage.words import megabytes, millions, rate, scalar, spaced
 
 TONES = {
     "met": "good",
@@ -90,21 +90,18 @@ class Training:
 def trainings(
     status: Status, cards: Mapping[str, ModelCard], colours: Mapping[str, str]
 ) -> Iterator[Training]:
-    """What each tier was taught by, on how much, for how long."""
+    """What each tier was taught by, on how much, for how long, and how."""
     for tier in status.tiers:
-        card = cards.get(tier.model)
-        taught = [one for one in tier.parents if "tokens" in one.detail]
-        if card and taught:
-            detail = taught[0].detail
-            teacher = taught[0].name.removeprefix(f"{status.family}/")
-            took = f"{scalar(detail['tokens'])} tokens in {card.seconds / 60:.1f} minutes"
-            rest = [
-                f"{label} {scalar(detail[name])}"
-                for name, label in (("steps", "steps"), ("learning_rate", "learning rate"))
-                if name in detail
-            ]
-            said = (f"from {teacher}, {detail.get('loss', '')}".rstrip(", "), took, ", ".join(rest))
-            yield Training(tier.tier, colours[tier.tier], tuple(filter(None, said)))
+        for parent in tier.parents:
+            if "tokens" in parent.detail:
+                rest = {name: value for name, value in parent.detail.items() if name != "tokens"}
+                minutes = cards[tier.model].seconds / 60
+                lines = (
+                    f"{spaced(parent.kind)} {parent.name.removeprefix(f'{status.family}/')}",
+                    f"{scalar(parent.detail['tokens'])} tokens in {minutes:.1f} minutes",
+                    ", ".join(f"{spaced(name)} {scalar(value)}" for name, value in rest.items()),
+                )
+                yield Training(tier.tier, colours[tier.tier], lines)
 
 
 @dataclass(frozen=True)
