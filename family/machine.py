@@ -94,7 +94,7 @@ class Energy:
         zones = (path for path in powercap.glob("intel-rapl:*") if path.name.count(":") == 1)
         self._zones = [path for path in sorted(zones) if _text(path / "name") != "psys"]
         self._lock, self._ended = Lock(), Event()
-        self._microjoules = 0
+        self.microjoules = 0
         self._last = self._read()
 
     def __enter__(self) -> "Energy":
@@ -108,7 +108,7 @@ class Energy:
     def joules(self) -> float | None:
         """Since the counters were first read; None where they cannot be read."""
         self.look()
-        return round(self._microjoules / 1e6, 1) if self._last else None
+        return round(self.microjoules / 1e6, 1) if self._last else None
 
     def look(self) -> None:
         """Add what the counters went on since the last look."""
@@ -117,7 +117,7 @@ class Energy:
             if self._last and now:
                 for zone, (count, limit) in now.items():
                     went = count - self._last[zone][0]
-                    self._microjoules += went if went >= 0 else went + limit
+                    self.microjoules += went if went >= 0 else went + limit
             self._last = self._last and now
 
     def _watch(self) -> None:

@@ -3,6 +3,7 @@
 import itertools
 import os
 import shutil
+import signal
 import socket
 import subprocess
 import tempfile
@@ -100,12 +101,16 @@ class Server:
 
     def create(self, template: str = "template1") -> str:
         """Make a database; its name."""
+        name = f"test{next(self._numbers)}"
+        self.execute(f"CREATE DATABASE {name} TEMPLATE {template}")
+        return name
+
+    def execute(self, statement: str) -> None:
+        """Run a statement as the administrator."""
         import psycopg
 
-        name = f"test{next(self._numbers)}"
         with psycopg.connect(**self._administrator, autocommit=True) as connection:
-            connection.execute(f"CREATE DATABASE {name} TEMPLATE {template}")
-        return name
+            connection.execute(statement)
 
     def url(self, database: str) -> str:
         """Through a socket, without a password: the quickest."""
@@ -116,7 +121,7 @@ class Server:
         return f"postgresql://postgres:{password}@127.0.0.1:{self.port}/{database}"
 
     def close(self) -> None:
-        self._server.send_signal(2)  # the fast way down: connections are cut
+        self._server.send_signal(signal.SIGQUIT)  # at once: nothing is kept
         self._server.wait(30)
         self._log.close()
         shutil.rmtree(self.folder)

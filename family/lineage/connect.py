@@ -20,7 +20,7 @@ from family.store import Store
 
 VARIABLE = "DESCENT_LINEAGE_URL"
 #: How long a writer waits for its turn, in seconds.
-TURN = 30
+TURN = 30.0
 #: How long a server may take to answer, in seconds.
 ANSWER = 10
 #: The lock that stands for the whole index in a PostgreSQL database: a number of our own.
@@ -106,7 +106,7 @@ def faults(address: URL) -> Iterator[None]:
 def _open_file(connection: SQLite, _: Any) -> None:
     # The driver would open transactions by itself, and later than asked; `_begin_in_file` does it.
     connection.isolation_level = None
-    connection.execute(f"PRAGMA busy_timeout = {1000 * TURN}")
+    connection.execute(f"PRAGMA busy_timeout = {int(1000 * TURN)}")
     connection.execute("PRAGMA journal_mode = WAL")
     connection.execute("PRAGMA synchronous = NORMAL")
     connection.execute("PRAGMA foreign_keys = ON")
@@ -121,8 +121,12 @@ def _begin_in_file(connection: Connection) -> None:
 def _begin_on_server(connection: Connection) -> None:
     if not connection.get_execution_options().get("writes"):
         connection.exec_driver_sql("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ, READ ONLY")
+        # Every question begins at a few keys, and walks up or down by an index. How little it
+        # reaches the planner cannot tell: it would read whole tables, by code compiled for that.
+        connection.exec_driver_sql("SET LOCAL enable_seqscan = off")
+        connection.exec_driver_sql("SET LOCAL jit = off")
         return
     # Each look after the lock sees all that the writers before it left, which is so at this level.
     connection.exec_driver_sql("SET TRANSACTION ISOLATION LEVEL READ COMMITTED, READ WRITE")
-    connection.exec_driver_sql(f"SET LOCAL lock_timeout = '{TURN}s'")
+    connection.exec_driver_sql(f"SET LOCAL lock_timeout = {int(1000 * TURN)}")
     connection.exec_driver_sql(f"SELECT pg_advisory_xact_lock({LOCK})")

@@ -68,7 +68,7 @@ def index(
     templates: Templates = request.getfixturevalue("templates")
 
     def index(template: str) -> None:
-        monkeypatch.setenv(VARIABLE, server.url(server.create(templates[template])))
+        monkeypatch.setenv(VARIABLE, server.url(server.create(templates.get(template, template))))
 
     return index
 

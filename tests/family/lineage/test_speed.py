@@ -1,7 +1,6 @@
 """How quick the index answers when it is large."""
 
 from collections.abc import Callable
-from pathlib import Path
 
 import pytest
 
