@@ -20,7 +20,11 @@ def command() -> None:
     """Say where a model came from, and what came of it.
 
     MODEL is `family/tier`, `family/tier/int4`, either without the family, or the first digits
-    of a model's id or of the SHA-256 of one of its files.
+    of a model's id or of the SHA-256 of one of its files. Behind an `@` may stand a release or
+    an alias: `edge@1.2.0`, `edge/int4@production`.
+
+    The index is lineage.db in the store, or the database that DESCENT_LINEAGE_URL names, as in
+    postgresql://user:password@host:5432/database.
 
     \b
     Example:

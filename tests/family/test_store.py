@@ -2,9 +2,11 @@
 
 import json
 import os
+import shutil
 import subprocess
 import sys
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
@@ -111,6 +113,16 @@ def test_a_family_s_head_is_kept(store: Store) -> None:
 def test_opening_makes_a_store_and_opening_again_finds_it(tmp_path: Path) -> None:
     seal(Store(tmp_path / "deep" / "store"), a="x")
     assert Store.existing(tmp_path / "deep" / "store").manifest(RECIPE.key)
+
+
+def test_a_store_has_an_id_wherever_it_is_mounted_and_no_other_has_the_same(tmp_path: Path) -> None:
+    store = Store(tmp_path / "store")
+    with ThreadPoolExecutor(8) as pool:
+        ids = set(pool.map(lambda _: Store(tmp_path / "store").id, range(8)))
+    shutil.copytree(store.root, tmp_path / "mounted")
+    assert ids == {store.id, Store(tmp_path / "mounted").id}
+    assert len(store.id) == 32
+    assert Store(tmp_path / "other").id != store.id
 
 
 def test_reading_makes_no_store(tmp_path: Path) -> None:
