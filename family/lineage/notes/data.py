@@ -88,7 +88,9 @@ class FileNotes(View):
     sha256: str = Field(description="Of the weights.")
     figures: tuple[Compared, ...]
     parents: tuple[Parent, ...]
-    files: tuple[ModelFile, ...] = Field(description="All its files; paths are in the store.")
+    files: tuple[ModelFile, ...] = Field(
+        description="All its files; paths are in the release's folder, else in the store."
+    )
 
     def figure(self, name: str) -> Compared | None:
         """The figure of this name."""

@@ -143,10 +143,11 @@ class _Gathering:
         )
 
     def _placed(self, tier: str, shipped: Shipped, file: ModelFile) -> ModelFile:
-        """The file where it is handed out: in the release's folder, or in the store."""
+        """The file where it is handed out: in the release's folder; all else is in the store."""
         inside = PurePath(file.path).relative_to(shipped.folder)
-        folder = PurePath(tier, shipped.precision)
-        if not self.release:
+        if self.release and self.after.tier(tier):
+            folder = PurePath(tier, shipped.precision)
+        else:
             folder = PurePath(shipped.folder).relative_to(self.after.status.store)
         return file.model_copy(update={"path": (folder / inside).as_posix()})
 

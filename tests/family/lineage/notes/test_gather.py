@@ -202,6 +202,8 @@ def test_notes_that_are_published_are_those_of_the_release(family: OnMachine) ->
 def test_files_lie_where_they_are_handed_out(notes: Notes, twice: Lineage) -> None:
     paths = {file.path for file in notes.tiers[0].files[-1].files}
     assert "mini/int4/model.onnx" in paths
+    assert notes.flagship
+    assert notes.flagship.files[0].files[0].path.startswith("artifacts/")
     (first, *_) = noted(twice, "1.0.0..").tiers[0].files[0].files
     assert first.path.startswith("artifacts/")
 
