@@ -49,7 +49,7 @@ def deployments(spec: FamilySpec, config: Path, store: Path) -> Iterator[RunnerD
         {
             "family": spec.family,
             "store": where["store"],
-            "within": kept.approve_within,
+            "hours": kept.approve_within.total_seconds() / 3600,
         },
         f"Release {spec.family}, once somebody approves it.",
     )

@@ -118,7 +118,7 @@ def ask(spec: FamilySpec, store: Store, stale: list[Planned]) -> str:
     if not _is_deployed(name):
         made = frozen(store, spec.family, None, note, within)
         return f"{made.version} waits: descent approve {spec.family} {made.version}"
-    parameters = {"family": spec.family, "store": str(store.root), "note": note, "within": within}
+    parameters = {"family": spec.family, "store": str(store.root), "note": note}
     started = run_deployment(name, parameters=parameters, timeout=0, as_subflow=False)
     assert isinstance(started, FlowRun)  # in a flow that does not await
     return f"{started.name} waits for approval"

@@ -15,7 +15,7 @@ from prefect.client.schemas.objects import State
 from prefect.events import emit_event
 from prefect.input import RunInput
 from prefect.runtime import flow_run
-from prefect.states import Cancelled, Completed
+from prefect.states import Completed
 from pydantic import Field
 
 from family.ledger import Release, releases
@@ -53,22 +53,22 @@ def release(
     version: str | None = None,
     note: str = "",
     alias: str = "production",
-    within: timedelta = timedelta(days=3),
+    hours: float = 72,
 ) -> State[str]:
     """Freeze what the family has now, wait for approval, and promote it.
 
-    Without a `version` the next one that says enough about the change. Nobody's answer `within`
-    that time is a rejection."""
+    Without a `version` the next one that says enough about the change. Nobody's answer within so
+    many `hours` is a rejection."""
     opened = Store(store)
     with tags(family):
-        run = flow_run.id
+        run, within = flow_run.id, timedelta(hours=hours)
         made = _made_by(run, opened) or frozen(opened, family, version, note, within, run)
         view = Lineage(opened).release(family, made.version)
         if view.approved is None:
             view = _asked(opened, view, within)
         if not view.approved:
             because = view.decisions[-1].reason
-            return Cancelled(name="Rejected", message=f"{family} {view.version}: {because}")
+            return Completed(name="Rejected", message=f"{family} {view.version}: {because}")
         promoted(opened, family, view.version, alias)
     return Completed(name="Promoted", message=f"{alias} of {family} is {view.version}")
 

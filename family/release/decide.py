@@ -21,13 +21,22 @@ from family.store import Store
 def approve(
     store: Store, family: str | None, version: str, *, by: str, reason: str = ""
 ) -> Decision:
-    """Let a release be promoted."""
-    return _about(store, family, version, "approve", by, reason)
+    """Let a release be promoted; ReleaseError if its time for approval is over."""
+    with opened(store) as lineage:
+        release = lineage.release(family, version)
+        if release.approve_by and _is_over(release.approve_by):
+            raise ReleaseError(
+                f"{release.family} {release.version} was rejected: {_late(release.approve_by)}. "
+                f"Release what the family has once more, under a new version."
+            )
+        return take(store, release.family, "approve", release.version, by=by, reason=reason)
 
 
 def reject(store: Store, family: str | None, version: str, *, by: str, reason: str) -> Decision:
     """Keep a release from being promoted. It keeps its files and its records."""
-    return _about(store, family, version, "reject", by, reason)
+    with opened(store) as lineage:
+        release = lineage.release(family, version)
+        return take(store, release.family, "reject", release.version, by=by, reason=reason)
 
 
 def waive(
@@ -159,20 +168,18 @@ def take(
 
 def _expire(store: Store, lineage: Lineage, family: str) -> None:
     """Reject what nobody spoke about in time."""
-    now = datetime.now(UTC)
     for release in lineage.releases(family):
         until = release.approve_by
-        if until and release.approved is None and datetime.fromisoformat(until) < now:
-            reason = f"nobody approved it until {until}"
-            take(store, family, "reject", release.version, by="descent", reason=reason)
+        if until and release.approved is None and _is_over(until):
+            take(store, family, "reject", release.version, by="descent", reason=_late(until))
 
 
-def _about(
-    store: Store, family: str | None, version: str, kind: str, by: str, reason: str
-) -> Decision:
-    with opened(store) as lineage:
-        release = lineage.release(family, version)
-        return take(store, release.family, kind, release.version, by=by, reason=reason)
+def _is_over(until: str) -> bool:
+    return datetime.fromisoformat(until) < datetime.now(UTC)
+
+
+def _late(until: str) -> str:
+    return f"nobody approved it until {until}"
 
 
 def _may_stand(store: Store, release: ReleaseView, alias: str) -> None:

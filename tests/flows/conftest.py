@@ -19,6 +19,7 @@ from flows import stages
 from flows.server import prefect_api
 from tests.flows import table
 from tests.flows.family import TOYS, changed
+from tests.flows.lasting import Lasting, lasting
 
 FamilyFile = Callable[..., Path]
 
@@ -65,3 +66,10 @@ def built(server: str, tmp_path_factory: pytest.TempPathFactory) -> Path:
         patch.setattr(stages, "STAGES", table.STAGES)
         build(load(root / "toys.yaml"), root / "store")
     return root / "store"
+
+
+@pytest.fixture(scope="session")
+def lasting_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Lasting]:
+    """A Prefect server with its interface and its services, which lasts for all tests."""
+    with lasting(tmp_path_factory.mktemp("lasting")) as made:
+        yield made
