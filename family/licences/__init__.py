@@ -1,7 +1,12 @@
 """What licences ask for, as data: one YAML file per licence, named by its identifier.
 
-terms   the shape of those files, and reading them
+terms     the shape of those files, and reading them
+faults    what a family file says wrongly of licences, and what their terms forbid it
+notices   LICENSE and NOTICE, as they ship
+texts/    licences word for word, where copies may be handed on: most from ScanCode LicenseDB (CC BY 4.0);
+          their digests stand in the YAML
 
 A rule names its source and its date, and whether it follows a model's weights, its outputs or
-both. The rules are a reading of the licences, no legal advice.
+both; a licence says whether its rules were compared with its text. The rules are a reading of the
+licences, no legal advice.
 """

@@ -5,13 +5,10 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 
 from family.errors import DescentError
-from family.licences.terms import OWN, Licence, matching, read, stated
+from family.licences.terms import OWN, TEXT_FILES, Licence, matching, read, stated
 from family.spec import Notices
 from family.stage import Outcome, Scalar
 from family.store import OUTCOME, sha256
-
-TEXTS = ("LICENSE*", "LICENCE*", "COPYING*")
-NOTICE = ("NOTICE*",)
 
 Facts = Mapping[str, Scalar]
 
@@ -24,7 +21,7 @@ def notices(inputs: Mapping[str, Path], settings: Notices, out: Path) -> Outcome
     for path in matching(inputs["flagship"], ("USE_POLICY*",)):
         shutil.copyfile(path, out / path.name)
     paragraphs = _notice(said, settings, terms, found)
-    for path in matching(inputs["flagship"], NOTICE):
+    for path in matching(inputs["flagship"], ("NOTICE*",)):
         paragraphs.append(f"{path.name} of {said['name']}:\n\n{read(path).strip()}")
     (out / "NOTICE").write_text("\n\n".join(paragraphs) + "\n", encoding="utf-8")
     return Outcome(facts={"licence_text": found})
@@ -44,7 +41,7 @@ def _licence_text(
             )
         shutil.copyfile(path, out / "LICENSE")
         return "licence_file"
-    if own := list(matching(flagship, TEXTS)):
+    if own := list(matching(flagship, TEXT_FILES)):
         for path in own:
             shutil.copyfile(path, out / path.name)
         return "flagship"

@@ -23,7 +23,8 @@ OWN = "own"
 #: A licence's text is shorter; a larger file is not one.
 LARGEST = 1_000_000
 #: What lies beside a model and says under which terms it may be used.
-FILES = ("LICENSE*", "LICENCE*", "COPYING*", "NOTICE*", "USE_POLICY*")
+TEXT_FILES = ("LICENSE*", "LICENCE*", "COPYING*", "TERMS*", "GEMMA_TERMS*")
+FILES = (*TEXT_FILES, "NOTICE*", "USE_POLICY*")
 
 Through = Literal["weights", "outputs"]
 

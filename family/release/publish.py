@@ -11,6 +11,7 @@ from collections.abc import Iterable
 from pathlib import Path
 
 from family.ledger import Release
+from family.licences.terms import matching
 from family.lineage.queries import Lineage
 from family.lineage.views import ModelFile, Status
 from family.store import Store
@@ -23,7 +24,7 @@ def publish(store: Store, lineage: Lineage, status: Status, release: Release, fo
         for files in tier.files:
             target = folder / tier.tier / files.precision
             _link(files.files, Path(files.folder), target)
-            for path in sorted(notices.iterdir()) if notices else ():
+            for path in matching(notices) if notices else ():
                 _link_one(path, target / path.name)
 
 
