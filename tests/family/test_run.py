@@ -7,14 +7,17 @@ import sys
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 
 import pytest
 
 from family.errors import DescentError, StageError, StoreError
+from family.lineage.queries import Lineage
+from family.machine import Energy
 from family.progress import Progress
 from family.run import make
-from family.store import Store
+from family.store import Manifest, Store
 from tests.toys import build, changed, family, make_one, only, planned
 
 #: The steps whose artifacts `make_one` needs.
@@ -138,6 +141,32 @@ def test_the_record_says_who_made_it(with_inputs: Store) -> None:
     assert origin.seed == 0
     assert origin.prefect_run_id == "a run"
     assert origin.environment["python"] == sys.version.split()[0]
+    assert {"processor", "processors", "memory_bytes"} <= origin.environment.keys()
+
+
+def test_the_record_tells_the_energy_where_the_machine_does(
+    with_inputs: Store, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    package = tmp_path / "powercap" / "intel-rapl:0"
+    package.mkdir(parents=True)
+    for name, text in (("name", "package-0"), ("energy_uj", "7"), ("max_energy_range_uj", "99")):
+        (package / name).write_text(text)
+    monkeypatch.setattr("family.run.Energy", partial(Energy, tmp_path / "powercap"))
+    manifest = make_one(with_inputs, responses="toy").manifest
+    assert manifest.origin.energy_joules == 0.0  # the counter stood still
+    assert Manifest.model_validate_json(manifest.model_dump_json()) == manifest
+
+
+def test_what_was_built_is_kept_when_the_index_cannot_be_reached(
+    store: Store, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    step, stage = only(family(), "/flagship")
+    monkeypatch.setenv("DESCENT_LINEAGE_URL", "postgresql://me@127.0.0.1:1/lineage")
+    with pytest.raises(StoreError, match="the lineage index cannot be used: "):
+        make(step, "toys", stage, store)
+    monkeypatch.delenv("DESCENT_LINEAGE_URL")
+    assert make(step, "toys", stage, store).how == "reused"
+    assert Lineage(store).show("toys/flagship").key == step.recipe.key
 
 
 def test_a_stage_s_progress_reaches_the_builder(with_inputs: Store) -> None:
