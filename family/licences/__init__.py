@@ -3,8 +3,8 @@
 terms     the shape of those files, and reading them
 faults    what a family file says wrongly of licences, and what their terms forbid it
 notices   LICENSE and NOTICE, as they ship
-texts/    licences word for word, where copies may be handed on: most from ScanCode LicenseDB (CC BY 4.0);
-          their digests stand in the YAML
+texts/    licences word for word, where copies may be handed on; their digests stand in the YAML,
+          and most are from ScanCode LicenseDB (CC BY 4.0)
 
 A rule names its source and its date, and whether it follows a model's weights, its outputs or
 both; a licence says whether its rules were compared with its text. The rules are a reading of the
