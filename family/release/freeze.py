@@ -11,6 +11,8 @@ from family.errors import NotFoundError, ReleaseError
 from family.ledger import CANDIDATE, RELEASE, Owed, Release, release_folder
 from family.lineage.database import reading
 from family.lineage.licences import Licences
+from family.lineage.notes.data import Fragment
+from family.lineage.notes.fragments import read
 from family.lineage.queries import Lineage
 from family.lineage.released import ReleaseView
 from family.lineage.tables import builds
@@ -19,6 +21,7 @@ from family.progress import Listener, Progress
 from family.release import versions
 from family.release.chain import chain
 from family.release.decide import opened, take
+from family.release.extra import check_installed
 from family.release.publish import publish
 from family.release.statement import STATEMENT, statement
 from family.store import Store, disk_faults, sha256, sync, write_json
@@ -33,16 +36,19 @@ def release(
     note: str = "",
     within: timedelta | None = None,
     prefect_run_id: str | None = None,
+    fragments: Path | None = None,
     on_progress: Listener | None = None,
 ) -> Release:
     """Freeze what the family has now as `version`, publish it, and let `candidate` stand on it.
 
-    If nobody approves it `within` that time, it counts as rejected.
+    If nobody approves it `within` that time, it counts as rejected. What people wrote in the folder
+    `fragments` goes into its notes.
 
     Nothing changes unless every tier that its family file names is there, was made from what the
     family has now, passed its gate and still has its files. ReleaseError tells all that is amiss.
     """
     versions.parse(version)
+    check_installed()
     with store.lock(wait=False), opened(store) as lineage:
         status = lineage.status(family)
         family = status.family
@@ -71,7 +77,9 @@ def release(
             approve_by=(now + within).isoformat(timespec="seconds") if within else None,
             prefect_run_id=prefect_run_id,
         )
-        frozen = _published(store, lineage, status, frozen)
+        named = status.model_copy(update={"version": version})
+        written = read(fragments, named, before) if fragments else ()
+        frozen = _published(store, lineage, status, frozen, written)
         take(store, family, "promote", version, by=by, alias=CANDIDATE, reason="released")
     return frozen
 
@@ -176,7 +184,13 @@ def _owed(tier: Member, licences: Licences, steps: dict[str, str]) -> Iterator[O
         )
 
 
-def _published(store: Store, lineage: Lineage, status: Status, frozen: Release) -> Release:
+def _published(
+    store: Store,
+    lineage: Lineage,
+    status: Status,
+    frozen: Release,
+    fragments: tuple[Fragment, ...],
+) -> Release:
     """Publish whole or not at all; the release's record stands among what is published."""
     folder = release_folder(store, frozen.family, frozen.version)
     scratch = folder.with_name(f".{folder.name}.part")
@@ -184,7 +198,7 @@ def _published(store: Store, lineage: Lineage, status: Status, frozen: Release) 
         shutil.rmtree(scratch)
     scratch.mkdir(parents=True)
     with disk_faults(store.root):
-        publish(store, lineage, status, frozen, scratch)
+        publish(store, lineage, status, frozen, scratch, fragments)
         sums = _sums(scratch)
         told = frozen.model_copy(update={"published": sums})
         (scratch / STATEMENT).write_text(statement(told, chain(store, frozen.steps.values())))

@@ -12,12 +12,24 @@ from pathlib import Path
 
 from family.ledger import Release
 from family.licences.terms import matching
+from family.lineage.bom import bom, text
+from family.lineage.card import card
+from family.lineage.notes.data import Fragment
+from family.lineage.notes.gather import gather
+from family.lineage.notes.render import markdown
 from family.lineage.queries import Lineage
 from family.lineage.views import ModelFile, Status
 from family.store import Store
 
 
-def publish(store: Store, lineage: Lineage, status: Status, release: Release, folder: Path) -> None:
+def publish(
+    store: Store,
+    lineage: Lineage,
+    status: Status,
+    release: Release,
+    folder: Path,
+    fragments: Iterable[Fragment] = (),
+) -> None:
     """Write everything that `release` hands out into `folder`, but for its own record."""
     notices = store.folder(release.steps["/notices"]) if "/notices" in release.steps else None
     for tier in status.tiers:
@@ -26,6 +38,19 @@ def publish(store: Store, lineage: Lineage, status: Status, release: Release, fo
             _link(files.files, Path(files.folder), target)
             for path in matching(notices) if notices else ():
                 _link_one(path, target / path.name)
+            dossier = lineage.dossier(files.name)
+            _write(target / "README.md", card(dossier).markdown)
+            _write(target / "bom.cdx.json", text(bom(dossier)))
+    before = lineage.status(release.family, release.previous) if release.previous else None
+    notes = gather(lineage, status, before, frozen=release, fragments=fragments)
+    _write(folder / "NOTES.md", markdown(notes))
+    _write(folder / "notes.json", notes.model_dump_json(indent=2) + "\n")
+
+
+def _write(path: Path, content: str) -> None:
+    """A file of the release's own: never through a second name of one of the store's."""
+    path.unlink(missing_ok=True)
+    path.write_text(content, encoding="utf-8")
 
 
 def _link(files: Iterable[ModelFile], source: Path, target: Path) -> None:
@@ -39,5 +64,7 @@ def _link_one(source: Path, target: Path) -> None:
     target.parent.mkdir(parents=True, exist_ok=True)
     try:
         os.link(source, target)
+    except FileExistsError:
+        raise
     except OSError:
         shutil.copyfile(source, target)

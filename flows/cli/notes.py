@@ -4,22 +4,15 @@ from pathlib import Path
 
 import click
 
-from flows.cli.options import json_option, store_option
+from flows.cli.options import fragments_option, json_option, store_option
 from flows.cli.reading import lineage
-
-FRAGMENTS = Path("notes.d")
 
 
 @click.command("notes")
 @click.argument("family", required=False)
 @click.argument("between", metavar="[RANGE]", required=False)
 @store_option
-@click.option(
-    "--fragments",
-    type=click.Path(exists=True, file_okay=False, path_type=Path),
-    help="Where what people wrote is, as Markdown with front matter.  [default: notes.d, if it "
-    "is there]",
-)
+@fragments_option
 @click.option(
     "--template",
     type=click.Path(exists=True, dir_okay=False, path_type=Path),
@@ -73,8 +66,7 @@ def command(
     else:
         opened = lineage(store)
         after, before = span(opened, family, between)
-        folder = fragments or (FRAGMENTS if FRAGMENTS.is_dir() else None)
-        written = read(folder, after, before) if folder else ()
+        written = read(fragments, after, before) if fragments else ()
         notes = gather(opened, after, before, fragments=written)
         if as_json:
             text = f"{to_json(notes, indent=2).decode()}\n"

@@ -5,6 +5,14 @@ from pathlib import Path
 
 import click
 
+#: Where hand-written notes are looked for.
+FRAGMENTS = Path("notes.d")
+
+
+def _fragments(_: click.Context, __: click.Parameter, folder: Path | None) -> Path | None:
+    return folder or (FRAGMENTS if FRAGMENTS.is_dir() else None)
+
+
 store_option = click.option(
     "--store",
     type=click.Path(file_okay=False, path_type=Path),
@@ -36,4 +44,11 @@ alias_option = click.option(
 )
 release_option = click.option(
     "--version", help="A release or an alias of one; without it, the family as it is now."
+)
+fragments_option = click.option(
+    "--fragments",
+    type=click.Path(exists=True, file_okay=False, path_type=Path),
+    callback=_fragments,
+    help="Where what people wrote for the notes is, as Markdown with front matter.  [default: "
+    "notes.d, if it is there]",
 )

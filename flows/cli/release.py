@@ -4,17 +4,32 @@ from pathlib import Path
 
 import click
 
-from flows.cli.options import by_option, json_option, store_option, which_family_argument
+from flows.cli.options import (
+    by_option,
+    fragments_option,
+    json_option,
+    store_option,
+    which_family_argument,
+)
 
 
 @click.command("release")
 @which_family_argument
 @click.option("--version", required=True, help="A semantic version that no release has: 1.2.0.")
 @click.option("--note", default="", help="What the notes say first.")
+@fragments_option
 @by_option
 @store_option
 @json_option
-def command(family: str, version: str, note: str, by: str, store: Path, as_json: bool) -> None:
+def command(
+    family: str,
+    version: str,
+    note: str,
+    fragments: Path | None,
+    by: str,
+    store: Path,
+    as_json: bool,
+) -> None:
     """Take what FAMILY has now as a release: all its tiers, or none.
 
     Every tier must have passed its gate, and every file must still be what was sealed. What is
@@ -34,7 +49,15 @@ def command(family: str, version: str, note: str, by: str, store: Path, as_json:
 
     opened = Store.existing(store)
     with bar("looking at every file") as on_progress:
-        made = release(opened, family, version, by=by, note=note, on_progress=on_progress)
+        made = release(
+            opened,
+            family,
+            version,
+            by=by,
+            note=note,
+            fragments=fragments,
+            on_progress=on_progress,
+        )
     if as_json:
         show.json(Lineage(opened).release(family, version))
         return

@@ -166,8 +166,7 @@ def licences(found: Licences) -> Iterator[RenderableType]:
     )
     yield f"Looked into: {', '.join(found.checked)}."
     blocked = blocking(found)
-    for fix in dict.fromkeys(f"{one.id} is {one.status}. {one.fix}" for one in blocked):
-        yield fix
+    yield from dict.fromkeys(f"{one.id} is {one.status}. {one.fix}" for one in blocked)
     if not blocked:
         yield "Nothing that can be checked here forbids to ship it."
     yield found.remark

@@ -12,6 +12,7 @@ from family.lineage.queries import Lineage
 from family.lineage.record import reindex
 from family.release import freeze
 from family.release.freeze import release
+from family.stage import Outcome
 from family.store import Store, sha256
 from tests.family.lineage.hand_built import Family, add_tier
 
@@ -153,3 +154,24 @@ def test_of_two_that_release_one_version_at_once_one_makes_it(family: Family) ->
         said = pool.starmap(_release, [(family.store.root, "1.0.0")] * 2)
     assert said.count("made") == 1
     assert len(list(ledger.decisions(family.store, "toy"))) == 1
+
+
+def test_every_set_of_files_has_its_card_its_bill_and_the_notices(family: Family) -> None:
+    words = {"LICENSE": "Apache License, Version 2.0", "NOTICE": "made from SmolLM2"}
+    family.seal("", "notices", Outcome(), words, about="/about")
+    family.end()
+    made = release(family.store, "toy", "1.0.0", by="Ada")
+    for name in ("README.md", "bom.cdx.json", "LICENSE", "NOTICE"):
+        assert f"edge/int4/{name}" in made.published
+    card = (folder(family) / "edge/int4/README.md").read_text()
+    assert "base_model_relation: quantized" in card
+    bill = json.loads((folder(family) / "edge/int4/bom.cdx.json").read_text())
+    assert bill["bomFormat"] == "CycloneDX"
+
+
+def test_the_notes_are_published_with_what_people_wrote(family: Family, tmp_path: Path) -> None:
+    (tmp_path / "slow.md").write_text("---\nsection: Known issues\n---\n\nSlow on Mondays.\n")
+    release(family.store, "toy", "1.0.0", by="Ada", fragments=tmp_path)
+    notes = (folder(family) / "NOTES.md").read_text()
+    assert "## Known issues\n\nSlow on Mondays." in notes
+    assert json.loads((folder(family) / "notes.json").read_text())["family"] == "toy"
