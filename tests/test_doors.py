@@ -25,7 +25,9 @@ GROUND = (
     "family/licences/*.py",
     "family/scale/*.py",
     "family/lineage/*.py",
+    "family/lineage/notes/*.py",
     "family/lineage/page/*.py",
+    "family/release/*.py",
 )
 LOW = [
     *modules(*GROUND),

@@ -9,7 +9,7 @@ from family.errors import DescentError
 def check_installed() -> None:
     """Say at once that a release cannot be made here, not when half of it is."""
     with needed_for("Releases"):
-        import cyclonedx.model
+        import cyclonedx.model  # noqa: F401
         import in_toto_attestation.v1.statement  # noqa: F401
 
 
