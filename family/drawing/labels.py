@@ -1,5 +1,6 @@
 """Labels of a picture, each put where it covers least."""
 
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import replace
 from math import hypot
@@ -40,12 +41,16 @@ def settle(
     """Put lines of words near a point, where they cover no other labels, as little as can be of
     what else is `taken`, and stay inside; returns them and what they cover."""
     tried = [_placed(lines, at, place) for place in PLACES]
+    # In a large family thousands of areas are taken: most of them far from here, or all at once in
+    # one spot.
+    reach = _around([area for _, area in tried])
+    near = Counter(one for one in taken if shared(reach, one))
 
     def cost(found: tuple[tuple[Text, ...], Area]) -> float:
         x0, y0, x1, y1 = area = found[1]
         outside = (x1 - x0) * (y1 - y0) - shared(area, within)
         far = hypot((x0 + x1) / 2 - at[0], (y0 + y1) / 2 - at[1])
-        covered = sum(shared(area, one) for one in taken)
+        covered = sum(count * shared(area, one) for one, count in near.items())
         covered += LABEL * sum(shared(area, one) for one in labels)
         return OUTSIDE * outside + covered + DISTANCE * far
 
@@ -62,14 +67,14 @@ def _placed(
     for line in lines:
         top += 1.2 * line.size
         found.append(replace(line, at=(at[0] + dx, top - 0.3 * line.size), anchor=anchor))
-    areas = [line.area for line in found]
-    cover = (
-        min(area[0] for area in areas) - GAP,
-        min(area[1] for area in areas) - GAP,
-        max(area[2] for area in areas) + GAP,
-        max(area[3] for area in areas) + GAP,
-    )
-    return tuple(found), cover
+    x0, y0, x1, y1 = _around([line.area for line in found])
+    return tuple(found), (x0 - GAP, y0 - GAP, x1 + GAP, y1 + GAP)
+
+
+def _around(areas: Sequence[Area]) -> Area:
+    """The area that holds them all."""
+    left, top, right, bottom = zip(*areas, strict=True)
+    return min(left), min(top), max(right), max(bottom)
 
 
 def shared(one: Area, other: Area) -> float:
