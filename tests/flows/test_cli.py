@@ -67,7 +67,8 @@ def test_every_option_says_what_it_does(name: str) -> None:
 
 def test_every_command_that_reads_takes_json_and_a_store() -> None:
     leaves = {name for name, one in COMMANDS.items() if not isinstance(one, click.Group)}
-    assert leaves - set(READING) == {"descent build", "descent run"}
+    doing = {"descent build", "descent run", "descent rebuild", "descent deploy", "descent serve"}
+    assert leaves - set(READING) == doing
     for name in leaves:
         assert "store" in {one.name for one in COMMANDS[name].params}
 
@@ -145,7 +146,7 @@ def test_plan_of_a_built_family_finds_nothing_stale(built: Path) -> None:
     result = descent("plan", built.parent / "toys.yaml", "--store", built, "--json")
     report = PlanReport.model_validate_json(result.stdout)
     assert {stage.status for stage in report.stages} == {"reused"}
-    assert len(report.stages) == 30
+    assert len(report.stages) == 31
 
 
 def test_plan_names_the_setting_that_makes_a_tier_stale(
@@ -162,7 +163,7 @@ def test_plan_names_the_setting_that_makes_a_tier_stale(
 def test_plan_needs_no_store_and_makes_none(family_file: FamilyFile, tmp_path: Path) -> None:
     result = descent("plan", family_file(), "--store", tmp_path / "none")
     assert result.exit_code == 0, result.output
-    assert "30 stale" in result.stdout
+    assert "31 stale" in result.stdout
     assert "never built" in result.stdout
     assert not (tmp_path / "none").exists()
 
@@ -218,7 +219,9 @@ def test_run_streams_the_shipped_int4_file(built: Path, monkeypatch: pytest.Monk
 def test_without_a_store_the_error_says_what_to_do(name: str, tmp_path: Path) -> None:
     arguments = [one for one in COMMANDS[name].params if isinstance(one, click.Argument)]
     models = ["edge" for one in arguments if one.required]
-    result = descent(*name.split()[1:], *models, "--store", tmp_path / "none")
+    options = [one for one in COMMANDS[name].params if isinstance(one, click.Option)]
+    asked = [word for one in options if one.required for word in (one.opts[0], "1.0.0")]
+    result = descent(*name.split()[1:], *models, *asked, "--store", tmp_path / "none")
     assert result.exit_code == 1
     assert "there is no store here. Run `descent build CONFIG` first" in result.stderr
     assert "Traceback" not in result.output
