@@ -44,7 +44,9 @@ def postgres() -> Iterator[local.Server]:
     server.close()
 
 
-@pytest.fixture(scope="session")
+# Not for the session: while Playwright is open this thread has a running event loop, in which other
+# tests may start none of their own.
+@pytest.fixture(scope="module")
 def browser() -> "Iterator[Browser]":
     """Chromium, for the tests that look at a page."""
     pytest.importorskip("playwright", reason="playwright is not installed: pip install playwright")

@@ -94,8 +94,8 @@ def rollback(
         if to is not None:
             to = lineage.release(now.family, to).version
         if not earlier or (to and to not in earlier):
-            stood = f"It stood on {', '.join(earlier)}." if earlier else "It stood nowhere before."
-            raise ReleaseError(f"{alias} of {now.family} is at {now.version}, and {stood}")
+            stood = f"it stood on {', '.join(earlier)}." if earlier else "it stood nowhere before."
+            raise ReleaseError(f"{alias} of {now.family} is at {now.version}; {stood}")
         target = lineage.release(now.family, to or earlier[0])
         _may_stand(store, target, alias)
         return take(

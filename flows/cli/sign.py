@@ -10,13 +10,14 @@ from family.errors import DescentError
 from flows.cli.options import json_option, store_option
 
 VARIABLE = "DESCENT_SIGNING_PASSPHRASE"
+key = click.Path(exists=True, dir_okay=False, path_type=Path)
 file = click.Path(dir_okay=False, path_type=Path)
 
 
 @click.command("sign")
 @click.argument("family", required=False)
 @click.argument("version", required=False)
-@click.option("--key", type=file, metavar="KEY.pem", help="The private key to sign with.")
+@click.option("--key", type=key, metavar="KEY.pem", help="The private key to sign with.")
 @click.option("--new-key", type=file, metavar="KEY.pem", help="Make a key pair, and sign nothing.")
 @store_option
 @json_option

@@ -71,7 +71,7 @@ def test_an_alias_is_rolled_back_to_where_it_stood(store: Store) -> None:
 def test_an_alias_that_stood_nowhere_before_stays(store: Store) -> None:
     approve(store, "toy", "1.0.0", by="Grace")
     promote(store, "toy", "1.0.0", by="Ada")
-    with pytest.raises(ReleaseError, match=r"is at 1\.0\.0, and It stood nowhere before"):
+    with pytest.raises(ReleaseError, match=r"is at 1\.0\.0; it stood nowhere before"):
         rollback(store, "toy", by="Ada", reason="no reason")
 
 
