@@ -99,7 +99,11 @@ class Lasting:
         """The newest run of a flow, waiting for one that is not among `but`."""
 
         def there() -> FlowRun | None:
-            asked = {"flows": {"name": {"any_": [flow]}}, "sort": "EXPECTED_START_TIME_DESC", "limit": 50}
+            asked = {
+                "flows": {"name": {"any_": [flow]}},
+                "sort": "EXPECTED_START_TIME_DESC",
+                "limit": 50,
+            }
             found = httpx.post(f"{self.url}/flow_runs/filter", json=asked).raise_for_status()
             runs = [FlowRun.model_validate(one) for one in found.json()]
             return next((run for run in runs if run.id not in (but or {})), None)
