@@ -18,6 +18,11 @@ from tests.family.lineage.hand_built import Family, add_family, add_flagship, ad
 if TYPE_CHECKING:
     from playwright.sync_api import Browser, Page
 
+#: Whether the page has come to rest: it may still be scrolling to what was opened.
+STILL = (
+    "() => new Promise(done => { const y = scrollY; setTimeout(() => done(y === scrollY), 200) })"
+)
+
 
 @pytest.fixture(scope="module")
 def store(tmp_path_factory: pytest.TempPathFactory) -> Store:
@@ -186,6 +191,7 @@ def test_a_click_on_a_model_opens_its_card_and_escape_closes_it(seen: Seen) -> N
         assert said in words
     assert "open" in (node.get_attribute("class") or "").split()
     assert seen.page.locator("#lineage .node.far").count() > 3
+    seen.page.wait_for_function(STILL)
     before = seen.page.evaluate("scrollY")
     seen.page.keyboard.press("Escape")
     assert card.is_hidden()
