@@ -22,6 +22,8 @@ from flows.look import CHANGED, look
 from flows.rebuild import rebuild
 from flows.release import PROMOTED, release, resource
 
+#: Work pools in one answer; the server gives no more.
+MOST = 200
 OVERLAP = {
     "cancel": ConcurrencyLimitStrategy.CANCEL_NEW,
     "queue": ConcurrencyLimitStrategy.ENQUEUE,
@@ -64,7 +66,8 @@ def register(found: RunnerDeployment, pool: str) -> None:
         try:
             client.read_work_pool(pool)
         except ObjectNotFound:
-            there = sorted(one.name for one in client.read_work_pools())
+            # Without a limit the client sends none, which the server refuses.
+            there = sorted(one.name for one in client.read_work_pools(limit=MOST))
             known = f"There is {', '.join(there)}." if there else "There is none yet."
             raise DescentError(
                 f"rebuild.pool: Prefect has no work pool {pool}. {known} Make it: prefect "

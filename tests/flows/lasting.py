@@ -51,8 +51,15 @@ class Lasting:
 
     def descent(self, *arguments: str) -> "subprocess.CompletedProcess[str]":
         """Run a command to its end."""
+        return self._run("tests.flows", *arguments)
+
+    def prefect(self, *arguments: str) -> None:
+        """Run one of Prefect's commands, which must succeed."""
+        self._run("prefect", *arguments).check_returncode()
+
+    def _run(self, module: str, *arguments: str) -> "subprocess.CompletedProcess[str]":
         return subprocess.run(
-            [sys.executable, "-m", "tests.flows", *arguments],
+            [sys.executable, "-m", module, *arguments],
             env=self.environment,
             cwd=ROOT,
             capture_output=True,

@@ -1,0 +1,58 @@
+"""Registering a family's flows for a work pool."""
+
+import json
+from pathlib import Path
+
+import pytest
+
+from tests.flows.family import TOYS
+from tests.flows.lasting import Lasting
+
+
+@pytest.fixture
+def config(tmp_path: Path) -> Path:
+    path = tmp_path / "toys.yaml"
+    path.write_text(json.dumps({**TOYS, "family": "pooled", "rebuild": {"watch": "PT10M"}}))
+    return path
+
+
+def test_a_pool_that_is_not_there_is_told_with_those_that_are(
+    config: Path, lasting_server: Lasting
+) -> None:
+    said = lasting_server.descent("deploy", str(config), "--pool", "gpu")
+    assert said.returncode == 1
+    assert (
+        "Prefect has no work pool gpu. There is none yet. Make it: prefect work-pool" in said.stderr
+    )
+
+    lasting_server.prefect("work-pool", "create", "main", "--type", "process")
+    said = lasting_server.descent("deploy", str(config), "--pool", "gpu")
+    assert "Prefect has no work pool gpu. There is main." in said.stderr
+
+
+def test_the_flows_of_a_family_are_registered_for_its_pool(
+    config: Path, lasting_server: Lasting
+) -> None:
+    lasting_server.prefect("work-pool", "create", "main", "--type", "process", "--overwrite")
+    said = lasting_server.descent("deploy", str(config), "--pool", "main")
+    assert said.returncode == 0, said.stderr
+    for flow in ("rebuild", "release", "look"):
+        assert f"{flow}/pooled is deployed to main" in said.stdout
+        with lasting_server.client() as client:
+            assert client.read_deployment_by_name(f"{flow}/pooled").work_pool_name == "main"
+
+
+def test_without_a_pool_the_error_names_the_way_without_one(
+    config: Path, lasting_server: Lasting
+) -> None:
+    said = lasting_server.descent("deploy", str(config))
+    assert said.returncode == 1
+    assert "rebuild.pool: no work pool is named." in said.stderr
+    assert "descent serve" in said.stderr
+
+
+def test_without_a_server_the_error_says_how_to_name_one(config: Path, tmp_path: Path) -> None:
+    alone = Lasting("", tmp_path)
+    said = alone.descent("deploy", str(config))
+    assert said.returncode == 1
+    assert "This needs a Prefect server that stays." in said.stderr
