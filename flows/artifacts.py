@@ -13,10 +13,10 @@ from prefect.artifacts import (
 )
 
 from family.ledger import Release, release_folder
-from family.lineage.queries import Lineage
 from family.plan import Planned, Step
 from family.progress import Progress
 from family.release.falls import Fall
+from family.release.publish import NOTES
 from family.stage import Verdict
 from family.store import Store
 
@@ -64,12 +64,11 @@ def falls(family: str, version: str, found: Iterable[Fall]) -> None:
     create_table_artifact(rows, key(family, "falls"), f"{family} against {version}")
 
 
-def release(store: Store, lineage: Lineage, made: Release) -> None:
+def release(store: Store, made: Release) -> None:
     """What a person looks at before approving: the notes, and what licences ask."""
     name = f"{made.family} {made.version}"
-    notes = release_folder(store, made.family, made.version) / "NOTES.md"
-    if notes.exists():
-        create_markdown_artifact(notes.read_text(), key(made.family, "draft"), f"Notes of {name}")
+    notes = (release_folder(store, made.family, made.version) / NOTES).read_text()
+    create_markdown_artifact(notes, key(made.family, "draft"), f"Notes of {name}")
     rows = [
         {"duty": one.subject, "status": one.status, "says": one.detail["says"]}
         for one in made.obligations

@@ -11,16 +11,14 @@ from prefect.context import TagsContext
 from prefect.exceptions import TerminationSignal
 from prefect.states import Cancelled
 
-from family import plan
 from family.errors import DescentError, GateError, StoreError
-from family.leaves import leaves
 from family.lineage.record import set_heads
 from family.plan import Step
 from family.run import Made
 from family.spec import FamilySpec
 from family.stage import Verdict
 from family.store import Store
-from flows import artifacts, reports, stages
+from flows import artifacts, planning, reports
 from flows.tasks import stage
 from flows.watch import watcher
 
@@ -57,7 +55,7 @@ def build(spec: FamilySpec, store: Path = Path(".descent"), wait: bool = True) -
     """
     opened = Store(store)
     with tags(spec.family), opened.lock(wait=wait, on_wait=watcher.get().warned):
-        steps = plan.steps(spec, leaves(spec, opened.root / "digests.json"), stages.STAGES)
+        steps = planning.steps(spec, opened)
         forget_others(steps, spec.family, opened)
         make(steps_of("", steps), spec.family, opened)
         failed: dict[str, DescentError] = {}

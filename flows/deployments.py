@@ -18,9 +18,10 @@ from prefect.types.entrypoint import EntrypointType
 from family.errors import DescentError
 from family.spec import FamilySpec
 from family.upkeep import Cron, Interval, RRule, Schedule
-from flows.look import CHANGED, look
+from flows.events import CHANGED, PROMOTED, resource
+from flows.look import look
 from flows.rebuild import rebuild
-from flows.release import PROMOTED, release, resource
+from flows.release import release
 
 #: Work pools in one answer; the server gives no more.
 MOST = 200

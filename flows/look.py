@@ -4,20 +4,14 @@ from pathlib import Path
 
 from prefect import flow
 from prefect.client.schemas.objects import State
-from prefect.events import emit_event
 from prefect.states import Completed
 
-from family import plan
 from family.errors import DescentError
-from family.leaves import leaves
 from family.load import load
 from family.spec import FamilySpec, HubSource
 from family.store import Store
-from flows import stages
-from flows.release import resource
-
-#: The flagship is another one than the family was built from.
-CHANGED = "descent.flagship.changed"
+from flows import planning
+from flows.events import CHANGED, tell
 
 
 @flow(name="look", flow_run_name="look at the flagship of {config.stem}", persist_result=False)
@@ -25,18 +19,11 @@ def look(config: Path, store: Path = Path(".descent")) -> State[bool]:
     """Emit the event `descent.flagship.changed` if there is a new flagship."""
     spec = tracked(load(config))
     opened = Store(store)
-    steps = plan.steps(spec, leaves(spec, opened.root / "digests.json"), stages.STAGES)
+    steps = planning.steps(spec, opened)
     now = next(step.recipe.key for step in steps if step.id == "/flagship")
     if opened.head(spec.family).get("/flagship") == now:
         return Completed(name="Unchanged", data=False)
-    emit_event(
-        event=CHANGED,
-        resource={
-            "prefect.resource.id": resource(spec.family),
-            "prefect.resource.name": spec.family,
-        },
-        payload={"config": str(config), "flagship": now},
-    )
+    tell(CHANGED, spec.family, config=str(config), flagship=now)
     return Completed(name="Changed", data=True)
 
 

@@ -1,7 +1,7 @@
 """Bring a family up to date: look at every input, build what is stale, hold it against the last
 release, and ask for approval. Where nothing is stale it ends in seconds."""
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -15,17 +15,16 @@ from prefect.exceptions import ObjectNotFound
 from prefect.states import Completed
 
 from export.targets import faults
-from family import plan, run
+from family import run
 from family.errors import GateError
-from family.leaves import leaves
 from family.lineage.queries import Lineage
 from family.lineage.record import record_aside
 from family.load import load
-from family.plan import Planned, Step
+from family.plan import Planned
 from family.release.falls import Fall, falls, last_release, outdated
 from family.spec import FamilySpec
 from family.store import Store
-from flows import artifacts, stages
+from flows import artifacts, planning, stages
 from flows.build import build
 from flows.look import tracked
 from flows.release import frozen
@@ -66,13 +65,7 @@ def rebuild(
 )
 def looked_at(spec: FamilySpec, store: Store) -> list[Planned]:
     """Plan against what the store has, and leave the plan as a table."""
-    steps = plan.steps(spec, leaves(spec, store.root / "digests.json"), stages.STAGES)
-    planned = plan.plan(
-        steps,
-        store.head(spec.family),
-        store.manifest,
-        lambda manifest: store.faults(manifest, deep=False),
-    )
+    planned = planning.planned(spec, store)
     artifacts.stale(spec.family, planned)
     return planned
 
@@ -89,8 +82,8 @@ def hold_against_the_last(spec: FamilySpec, store: Store) -> tuple[Fall, ...]:
     before = last_release(lineage, spec.family)
     if before is None or not most:
         return ()
-    for tier in sorted(outdated(lineage, spec.family, before, most)):
-        score_again(spec, store, lineage, tier, before.version)
+    if old := outdated(lineage, spec.family, before, most):
+        score_again(spec, store, lineage, old, before.version)
     found = falls(lineage, spec.family, before, most)
     artifacts.falls(spec.family, before.version, found)
     if fell := [one for one in found if one.passed is False]:
@@ -98,15 +91,17 @@ def hold_against_the_last(spec: FamilySpec, store: Store) -> tuple[Fall, ...]:
     return found
 
 
-def score_again(spec: FamilySpec, store: Store, lineage: Lineage, tier: str, version: str) -> None:
-    """Score the released model on what is held out now."""
-    old = lineage.resolve(f"{spec.family}/{tier}@{version}").key
-    steps = plan.steps(spec, leaves(spec, store.root / "digests.json"), stages.STAGES)
-    now = next(step for step in steps if step.id == f"{tier}/evaluate")
-    recipe = replace(now.recipe, inputs={**now.recipe.inputs, "model": old})
-    step: Step = replace(now, name=f"evaluate:{version}", recipe=recipe)
-    made = run.make(step, spec.family, stages.STAGES["evaluate"], store, recorded=False)
-    record_aside(store, made.manifest)
+def score_again(
+    spec: FamilySpec, store: Store, lineage: Lineage, tiers: Collection[str], version: str
+) -> None:
+    """Score the released models of these tiers on what is held out now."""
+    for now in planning.steps(spec, store):
+        if now.name == "evaluate" and now.tier in tiers:
+            old = lineage.resolve(f"{spec.family}/{now.tier}@{version}").key
+            recipe = replace(now.recipe, inputs={**now.recipe.inputs, "model": old})
+            step = replace(now, name=f"evaluate:{version}", recipe=recipe)
+            made = run.make(step, spec.family, stages.STAGES["evaluate"], store, recorded=False)
+            record_aside(store, made.manifest)
 
 
 def ask(spec: FamilySpec, store: Store, stale: list[Planned]) -> str:

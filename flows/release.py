@@ -12,7 +12,6 @@ from typing import Literal
 from prefect import flow, suspend_flow_run, tags, task
 from prefect.cache_policies import NO_CACHE
 from prefect.client.schemas.objects import State
-from prefect.events import emit_event
 from prefect.input import RunInput
 from prefect.runtime import flow_run
 from prefect.states import Completed
@@ -25,15 +24,10 @@ from family.release import decide, versions
 from family.release.freeze import release as freeze
 from family.store import Store
 from flows import artifacts
+from flows.events import PROMOTED, tell
 
-#: What other families may wait for; the resource's id ends in the family's name.
-PROMOTED = "descent.family.promoted"
+#: In whose name a run releases and promotes.
 BY_A_RUN = "descent"
-
-
-def resource(family: str) -> str:
-    """How events name a family."""
-    return f"descent.family.{family}"
 
 
 class Approval(RunInput):
@@ -61,11 +55,13 @@ def release(
     many `hours` is a rejection."""
     opened = Store(store)
     with tags(family):
-        run, within = flow_run.id, timedelta(hours=hours)
-        made = _made_by(run, opened) or frozen(opened, family, version, note, within, run)
+        run = flow_run.id
+        made = _made_by(run, opened) or frozen(
+            opened, family, version, note, timedelta(hours=hours), run
+        )
         view = Lineage(opened).release(family, made.version)
         if view.approved is None:
-            view = _asked(opened, view, within)
+            view = _asked(opened, view)
         if not view.approved:
             because = view.decisions[-1].reason
             return Completed(name="Rejected", message=f"{family} {view.version}: {because}")
@@ -84,18 +80,16 @@ def frozen(
 ) -> Release:
     """Take what the family has now as a release, and show what is asked for; `waiting` is the run
     that goes on once somebody approves it."""
-    lineage = Lineage(store)
-    version = version or versions.following(lineage, family)
     made = freeze(
         store,
         family,
-        version,
+        version or versions.following(Lineage(store), family),
         by=BY_A_RUN,
         note=note,
         within=within,
         prefect_run_id=waiting,
     )
-    artifacts.release(store, lineage, made)
+    artifacts.release(store, made)
     return made
 
 
@@ -109,11 +103,7 @@ def promoted(store: Store, family: str, version: str, alias: str) -> None:
     """Move the alias, and tell whoever waits for it."""
     if alias not in Lineage(store).release(family, version).aliases:
         decide.promote(store, family, version, alias, by=BY_A_RUN, reason="approved")
-    emit_event(
-        event=PROMOTED,
-        resource={"prefect.resource.id": resource(family), "prefect.resource.name": family},
-        payload={"version": version, "alias": alias, "store": str(store.root)},
-    )
+    tell(PROMOTED, family, version=version, alias=alias, store=str(store.root))
 
 
 def _made_by(run: str | None, store: Store) -> Release | None:
@@ -121,11 +111,11 @@ def _made_by(run: str | None, store: Store) -> Release | None:
     return next((one for one, _ in releases(store) if run and one.prefect_run_id == run), None)
 
 
-def _asked(store: Store, view: ReleaseView, within: timedelta) -> ReleaseView:
+def _asked(store: Store, view: ReleaseView) -> ReleaseView:
     """Wait for a person, who may have spoken at the command line when the run goes on."""
     name = f"{view.family} {view.version}"
-    until = datetime.fromisoformat(view.approve_by) if view.approve_by else None
-    left = (until - datetime.now(UTC)) if until else within
+    assert view.approve_by  # it was frozen by a run, which gives it time
+    left = datetime.fromisoformat(view.approve_by) - datetime.now(UTC)
     form = Approval.with_initial_data(
         description=f"May **{name}** be promoted? Its scorecard, licences and notes are among the "
         f"artifacts of this run. Without an answer until {view.approve_by} it is rejected."

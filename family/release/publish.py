@@ -21,6 +21,9 @@ from family.lineage.queries import Lineage
 from family.lineage.views import ModelFile, Status
 from family.store import Store
 
+#: What changed, for people.
+NOTES = "NOTES.md"
+
 
 def publish(
     store: Store,
@@ -43,7 +46,7 @@ def publish(
             _write(target / "bom.cdx.json", text(bom(dossier)))
     before = lineage.status(release.family, release.previous) if release.previous else None
     notes = gather(lineage, status, before, frozen=release, fragments=fragments)
-    _write(folder / "NOTES.md", markdown(notes))
+    _write(folder / NOTES, markdown(notes))
     _write(folder / "notes.json", notes.model_dump_json(indent=2) + "\n")
 
 

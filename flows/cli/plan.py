@@ -97,24 +97,13 @@ def plan_on_paper(
 def plan(spec: "FamilySpec", root: Path) -> "PlanReport":
     """The plan against the store at `root`, which need not be there."""
     from family import estimate
-    from family import plan as planner
-    from family.leaves import leaves
     from family.store import Store
-    from flows.stages import STAGES
+    from flows.planning import planned
 
     if not (root / "store.json").exists():
-        steps = planner.steps(spec, leaves(spec, None), STAGES)
-        planned = planner.plan(steps, {}, lambda key: None, lambda manifest: [])
-        return estimate.report(spec, planned, lambda key: None)
+        return estimate.report(spec, planned(spec, None), lambda key: None)
     store = Store.existing(root)
-    steps = planner.steps(spec, leaves(spec, store.root / "digests.json"), STAGES)
-    planned = planner.plan(
-        steps,
-        store.head(spec.family),
-        store.manifest,
-        lambda manifest: store.faults(manifest, deep=False),
-    )
-    return estimate.report(spec, planned, store.manifest, store.manifests())
+    return estimate.report(spec, planned(spec, store), store.manifest, store.manifests())
 
 
 def _render(report: "PlanReport") -> "Table":

@@ -1,0 +1,27 @@
+"""A family's steps, and what of them is stale in a store. Needs no Prefect: `plan` asks it too."""
+
+from family import plan
+from family.leaves import leaves
+from family.plan import Planned, Step
+from family.spec import FamilySpec
+from family.store import Store
+from flows import stages
+
+
+def steps(spec: FamilySpec, store: Store | None) -> list[Step]:
+    """Every step, by what the user's files hold now; a store remembers unchanged ones' digests."""
+    cache = store.root / "digests.json" if store else None
+    return plan.steps(spec, leaves(spec, cache), stages.STAGES)
+
+
+def planned(spec: FamilySpec, store: Store | None) -> list[Planned]:
+    """What is stale, and why: against a store's sizes of files, not their digests; without one,
+    all of it is."""
+    if store is None:
+        return plan.plan(steps(spec, None), {}, lambda key: None, lambda manifest: [])
+    return plan.plan(
+        steps(spec, store),
+        store.head(spec.family),
+        store.manifest,
+        lambda manifest: store.faults(manifest, deep=False),
+    )
