@@ -11,7 +11,7 @@ from pydantic import Field
 from family.lineage.notes.compare import HIGHER_IS_BETTER
 from family.lineage.queries import Lineage
 from family.lineage.released import ReleaseView
-from family.lineage.views import Figure, Measured, Status, View
+from family.lineage.views import Figure, Member, Shipped, View
 
 
 class Fall(View):
@@ -36,55 +36,47 @@ def last_release(lineage: Lineage, family: str, alias: str = "production") -> Re
 def falls(
     lineage: Lineage, family: str, before: ReleaseView, most: Mapping[str, float]
 ) -> tuple[Fall, ...]:
-    """Each metric of `most` for each tier that the family has now and had then."""
+    """Each metric of `most` for each tier that the family has now."""
     return tuple(
-        _fall(tier, metric, limit, figure, _then(lineage, family, before, tier, metric, figure))
-        for tier, metric, limit, figure in _figures(lineage.status(family), most)
+        _fall(tier, metric, most[metric], now, then)
+        for tier, metric, now, then in _figures(lineage, family, before, most)
     )
 
 
 def outdated(lineage: Lineage, family: str, before: ReleaseView, most: Iterable[str]) -> set[str]:
     """Tiers whose released model was never scored as the tier is now."""
-    limits = dict.fromkeys(most, 0.0)
+    metrics = [metric for metric in most if "/" not in metric]
     return {
         tier
-        for tier, metric, _, figure in _figures(lineage.status(family), limits)
-        if figure and "/" not in metric and _is_old(lineage, family, before, tier, figure)
+        for tier, _, now, then in _figures(lineage, family, before, metrics)
+        if now and then and now.protocol != then.protocol
     }
 
 
 def _figures(
-    now: Status, most: Mapping[str, float]
-) -> Iterator[tuple[str, str, float, Figure | None]]:
-    for tier in now.tiers:
-        for metric, limit in most.items():
+    lineage: Lineage, family: str, before: ReleaseView, metrics: Iterable[str]
+) -> Iterator[tuple[str, str, Figure | None, Figure | None]]:
+    """Tier, metric, and its figures now and then."""
+    released = {tier.tier: tier for tier in lineage.status(family, before.version).tiers}
+    for tier in lineage.status(family).tiers:
+        for metric in metrics:
             file, _, name = metric.rpartition("/")
-            measured: Measured | None = tier.file(file) if file else tier
-            yield tier.tier, metric, limit, measured.figure(name) if measured else None
+            measured = _part(tier, file)
+            now = measured.figure(name) if measured else None
+            old = _part(released.get(tier.tier), file)
+            yield tier.tier, metric, now, _then(lineage, old.model, name, now) if old else None
 
 
-def _then(
-    lineage: Lineage,
-    family: str,
-    before: ReleaseView,
-    tier: str,
-    metric: str,
-    now: Figure | None,
-) -> Figure | None:
-    """The released model's figure: under the protocol of today if there is one."""
-    file, _, name = metric.rpartition("/")
-    place = f"{family}/{tier}/{file}" if file else f"{family}/{tier}"
-    held = {one.tier for one in lineage.status(family, before.version).tiers}
-    if tier not in held:
-        return None
-    figures = [one for one in lineage.show(f"{place}@{before.version}").metrics if one.name == name]
+def _part(tier: Member | None, file: str) -> Member | Shipped | None:
+    """A tier itself, or one of its sets of files."""
+    return tier.file(file) if tier and file else tier
+
+
+def _then(lineage: Lineage, model: str, name: str, now: Figure | None) -> Figure | None:
+    """A released model's figure: under the protocol of today if there is one."""
+    figures = [one for one in lineage.show(model).metrics if one.name == name]
     same = (one for one in figures if now and one.protocol == now.protocol)
     return next(same, figures[0] if figures else None)
-
-
-def _is_old(lineage: Lineage, family: str, before: ReleaseView, tier: str, now: Figure) -> bool:
-    then = _then(lineage, family, before, tier, now.name, now)
-    return then is not None and then.protocol != now.protocol
 
 
 def _fall(tier: str, metric: str, limit: float, now: Figure | None, then: Figure | None) -> Fall:

@@ -3,6 +3,7 @@
 from family.lineage.queries import Lineage
 from family.release.falls import falls, last_release, outdated
 from family.release.freeze import release
+from family.stage import Outcome, Verdict
 from tests.family.lineage.hand_built import Family, add_tier
 
 
@@ -54,3 +55,19 @@ def test_figures_of_two_protocols_wait_for_the_released_model_to_be_scored_again
         one for one in falls(lineage, "toy", before, {"agreement": 0}) if one.tier == "edge"
     )
     assert (edge.passed, edge.why) == (None, "measured under another protocol")
+
+
+def test_files_that_the_release_had_not_cannot_be_worse(family: Family) -> None:
+    del family.heads["edge/export:int8"]
+    made = {"fp32": "edge/export:fp32", "int4": "edge/export:int4"}
+    family.seal("edge", "verify", Outcome(), model="edge/distill", corpus="/corpus", **made)
+    passed = Verdict(bound="agreement at least", limit=0.6, value=0.66, passed=True)
+    scores = {"evaluate": "edge/evaluate", "verify": "edge/verify"}
+    family.seal("edge", "gate", Outcome(verdicts=(passed,)), **scores)
+    family.end()
+    lineage = rebuilt(family, 0.66)
+    before = last_release(lineage, "toy")
+    assert before
+    found = {one.tier: one for one in falls(lineage, "toy", before, {"int8/bits_per_byte": 0})}
+    assert (found["edge"].passed, found["edge"].why) == (None, "not measured in the last release")
+    assert found["mini"].passed
