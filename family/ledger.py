@@ -25,6 +25,7 @@ CANDIDATE = "candidate"
 Alias = Annotated[str, Field(pattern=r"^[a-z][a-z0-9-]{0,39}$")]
 Kind = TypeVar("Kind", bound=Settings)
 Change = Literal["first", "major", "minor", "patch"]
+Verb = Literal["approve", "reject", "waive", "promote", "rollback"]
 
 
 class Owed(Settings):
@@ -60,7 +61,7 @@ class Decision(Settings):
 
     family: str
     number: int
-    kind: Literal["approve", "reject", "waive", "promote", "rollback"]
+    kind: Verb
     version: str
     alias: Alias | None = Field(None, description="What `promote` and `rollback` move.")
     subject: str | None = Field(None, description="The duty that `waive` lets go.")

@@ -2,7 +2,7 @@
 
 import hashlib
 from collections.abc import Iterable, Iterator
-from typing import get_args
+from typing import Any, get_args
 
 from sqlalchemy import Connection, Row, select
 
@@ -35,18 +35,24 @@ def lineage_digest(connection: Connection, key: str) -> str:
 
 def data_above(connection: Connection, keys: Iterable[str]) -> list[Row[tuple[str]]]:
     """The data sets that went into artifacts, straight or through others; prompts first."""
-    seen: set[str] = set()
-    waiting = set(keys)
-    while waiting:
-        seen |= waiting
-        made = builds_of(connection, waiting)
-        waiting = {above for row in made for above in row.recipe["inputs"].values()} - seen
     found = [
         row
-        for some in parts(sorted(seen))
+        for some in parts(sorted(builds_above(connection, keys)))
         for row in connection.execute(select(datasets).where(datasets.c.key.in_(some)))
     ]
     return sorted(found, key=lambda row: (KINDS.index(row.kind), row.key))
+
+
+def builds_above(connection: Connection, keys: Iterable[str]) -> dict[str, Row[Any]]:
+    """The builds of some artifacts and of all that went into them, by their recipes; by key."""
+    found: dict[str, Row[Any]] = {}
+    waiting = set(keys)
+    while waiting:
+        new = {row.key: row for row in builds_of(connection, waiting)}
+        found |= new
+        above = {key for row in new.values() for key in row.recipe["inputs"].values()}
+        waiting = above - found.keys()
+    return found
 
 
 def builds_of(connection: Connection, keys: Iterable[str]) -> Iterator[Row[tuple[str]]]:

@@ -8,8 +8,8 @@ from semver import Version
 from sqlalchemy import Connection, Row, select
 
 from family.errors import NotFoundError
-from family.ledger import CANDIDATE
-from family.lineage.tables import decisions, releases
+from family.ledger import CANDIDATE, Owed
+from family.lineage.tables import decisions, obligations, releases
 from family.lineage.views import View
 
 MOVES = ("promote", "rollback")
@@ -70,6 +70,16 @@ def decisions_of(connection: Connection, family: str) -> tuple[Decided, ...]:
     return tuple(
         Decided(**{name: value for name, value in row.items() if name != "family"}) for row in rows
     )
+
+
+def owed_of(connection: Connection, family: str, version: str) -> tuple[Owed, ...]:
+    """What licences asked of a release's models, as it stood when the release was made."""
+    rows = connection.execute(
+        select(obligations)
+        .where(obligations.c.family == family, obligations.c.version == version)
+        .order_by(obligations.c.position)
+    ).mappings()
+    return tuple(Owed(**{name: row[name] for name in Owed.model_fields}) for row in rows)
 
 
 def aliases(decided: Iterable[Decided]) -> dict[str, str]:

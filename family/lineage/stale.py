@@ -12,7 +12,7 @@ from pydantic import Field
 from sqlalchemy import Connection, Row, select
 
 from family.lineage.agree import agree_on
-from family.lineage.digest import builds_of
+from family.lineage.digest import builds_above
 from family.lineage.names import ID, places_of
 from family.lineage.record import model_name
 from family.lineage.released import aliases, decisions_of
@@ -57,7 +57,7 @@ def stale(connection: Connection, store: Store, family: str) -> tuple[Stale, ...
             held.setdefault((row.tier, row.step, row.key), []).append(version)
 
     models = {at: versions for at, versions in held.items() if _is_model(at[1])}
-    made = _made(connection, {key for *_, key in models})
+    made = builds_above(connection, {key for *_, key in models})
     found = []
     for (tier, step, key), versions in models.items():
         gone = [leaf for leaf in _leaves(key, made) if leaf.key not in now.values()]
@@ -100,17 +100,6 @@ def _is_model(step: str) -> bool:
 
 
 # ---- what it was made from -----------------------------------------------------------------
-
-
-def _made(connection: Connection, keys: set[str]) -> dict[str, Row[Any]]:
-    """The builds of some artifacts and of all that went into them, by their recipes."""
-    found: dict[str, Row[Any]] = {}
-    while keys:
-        new = {row.key: row for row in builds_of(connection, keys)}
-        found |= new
-        above = {key for row in new.values() for key in row.recipe["inputs"].values()}
-        keys = above - found.keys()
-    return found
 
 
 def _leaves(key: str, made: Mapping[str, Row[Any]]) -> list[Row[Any]]:

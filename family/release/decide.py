@@ -4,17 +4,14 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime
 
-from sqlalchemy import select
-
 from family import ledger
 from family.errors import ReleaseError
-from family.ledger import CANDIDATE, Decision, deciding
+from family.ledger import CANDIDATE, Decision, Owed, Verb, deciding
 from family.lineage.database import reading
 from family.lineage.licences import BLOCKING
 from family.lineage.queries import Lineage
 from family.lineage.record import record_ledger
-from family.lineage.released import MOVES, ReleaseView
-from family.lineage.tables import obligations
+from family.lineage.released import MOVES, ReleaseView, owed_of
 from family.store import Store
 
 
@@ -103,23 +100,12 @@ def rollback(
         )
 
 
-def blocking(store: Store, release: ReleaseView) -> tuple[ledger.Owed, ...]:
+def blocking(store: Store, release: ReleaseView) -> tuple[Owed, ...]:
     """The duties of a release that are neither met nor waived, as they stood when it was made."""
-    query = (
-        select(obligations)
-        .where(
-            obligations.c.family == release.family,
-            obligations.c.version == release.version,
-            obligations.c.status.in_(BLOCKING),
-        )
-        .order_by(obligations.c.position)
-    )
     with reading(store) as connection:
-        rows = connection.execute(query).all()
+        owed = owed_of(connection, release.family, release.version)
     return tuple(
-        ledger.Owed(model=row.model, subject=row.subject, status=row.status, detail=row.detail)
-        for row in rows
-        if row.subject not in release.waived
+        one for one in owed if one.status in BLOCKING and one.subject not in release.waived
     )
 
 
@@ -138,7 +124,7 @@ def opened(store: Store) -> Iterator[Lineage]:
 def take(
     store: Store,
     family: str,
-    kind: str,
+    kind: Verb,
     version: str,
     *,
     by: str,
@@ -148,18 +134,16 @@ def take(
 ) -> Decision:
     """Write a decision down, in the store and then in the index, inside of `opened`."""
     number = max((one.number for one in ledger.decisions(store, family)), default=0) + 1
-    decision = Decision.model_validate(
-        {
-            "family": family,
-            "number": number,
-            "kind": kind,
-            "version": version,
-            "alias": alias,
-            "subject": subject,
-            "by": by,
-            "reason": reason,
-            "at": datetime.now(UTC).isoformat(timespec="seconds"),
-        }
+    decision = Decision(
+        family=family,
+        number=number,
+        kind=kind,
+        version=version,
+        alias=alias,
+        subject=subject,
+        by=by,
+        reason=reason,
+        at=datetime.now(UTC).isoformat(timespec="seconds"),
     )
     ledger.decide(store, decision)
     record_ledger(store)

@@ -42,6 +42,7 @@ def command(
     """
     from family.ledger import release_folder
     from family.lineage.queries import Lineage
+    from family.release.decide import blocking
     from family.release.freeze import release
     from family.store import Store
     from flows.cli import show
@@ -58,10 +59,11 @@ def command(
             fragments=fragments,
             on_progress=on_progress,
         )
+    view = Lineage(opened).release(family, version)
     if as_json:
-        show.json(Lineage(opened).release(family, version))
+        show.json(view)
         return
-    owed = {one.subject for one in made.obligations if one.status in ("unmet", "forbidden")}
+    owed = {one.subject for one in blocking(opened, view)}
     show.show(
         f"{family} {version} is released ({made.change}), and is the candidate.",
         f"Files: {release_folder(opened, family, version)}",

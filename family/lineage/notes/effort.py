@@ -5,7 +5,7 @@ from typing import Any
 
 from sqlalchemy import Connection, Row, select
 
-from family.lineage.digest import builds_of
+from family.lineage.digest import KINDS, builds_of
 from family.lineage.names import ID
 from family.lineage.notes.data import DataNotes, Effort
 from family.lineage.record import model_name
@@ -82,8 +82,7 @@ class Work:
 
     def data(self) -> Iterator[DataNotes]:
         """The data sets among the artifacts, in the order in which one was made of another."""
-        kinds = ("prompts", "responses", "blocks")
-        for row in sorted(self._datasets(), key=lambda row: (kinds.index(row.kind), row.key)):
+        for row in sorted(self._datasets(), key=lambda row: (KINDS.index(row.kind), row.key)):
             build = self.builds[row.key]
             yield DataNotes(
                 name=model_name("", build.tier, build.step),

@@ -5,19 +5,16 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from sqlalchemy import Connection, select
+from sqlalchemy import Connection
 
-from family.ledger import Release
+from family.ledger import Owed, Release
 from family.lineage.licences import REMARK, Licences, licences
 from family.lineage.names import Names
 from family.lineage.notes.data import Duty, LicenceNotes
 from family.lineage.notes.moment import Moment
-from family.lineage.released import Decided, ReleaseView
-from family.lineage.tables import obligations
+from family.lineage.released import Decided, ReleaseView, owed_of
 
 SAID = ("kind", "says", "source", "section", "of", "through")
-#: Of a duty: whose model, what a waiver names, how it stands, and all its words.
-Owed = tuple[str, str, str, dict[str, Any]]
 
 
 @dataclass(frozen=True)
@@ -64,21 +61,18 @@ def _licences(found: dict[str, Licences]) -> Iterator[LicenceNotes]:
 def _now(after: Moment, found: dict[str, Licences]) -> Iterator[Owed]:
     for tier, one in found.items():
         for duty in one.obligations:
-            yield after.models[tier], duty.id, duty.status, duty.model_dump(mode="json")
+            yield Owed(
+                model=after.models[tier],
+                subject=duty.id,
+                status=duty.status,
+                detail=duty.model_dump(mode="json"),
+            )
 
 
-def _released(connection: Connection, release: Release | ReleaseView) -> Iterator[Owed]:
+def _released(connection: Connection, release: Release | ReleaseView) -> tuple[Owed, ...]:
     if isinstance(release, Release):
-        for owed in release.obligations:
-            yield owed.model, owed.subject, owed.status, owed.detail
-        return
-    kept = (
-        select(obligations)
-        .where(obligations.c.family == release.family, obligations.c.version == release.version)
-        .order_by(obligations.c.position)
-    )
-    for row in connection.execute(kept):
-        yield row.model, row.subject, row.status, row.detail
+        return release.obligations
+    return owed_of(connection, release.family, release.version)
 
 
 def _duties(
@@ -87,9 +81,10 @@ def _duties(
     """Each duty once, with the tiers that owe it; what nobody has met yet goes first."""
     waivers = {one.subject: one for one in decisions if one.kind == "waive"}
     found: dict[tuple[str, str, str], tuple[dict[str, Any], list[str]]] = {}
-    for model, subject, status, detail in owed:
-        _, owing = found.setdefault((subject, detail["of"], status), (detail, []))
-        owing.append(tiers[model])
+    for one in owed:
+        same = (one.subject, one.detail["of"], one.status)
+        _, owing = found.setdefault(same, (one.detail, []))
+        owing.append(tiers[one.model])
     order = ("forbidden", "unmet", "by hand", "permitted", "met")
     for (subject, _, status), (detail, owing) in sorted(
         found.items(), key=lambda one: order.index(one[0][2])
