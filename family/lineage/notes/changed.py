@@ -5,9 +5,9 @@ from dataclasses import dataclass, field
 
 from sqlalchemy import Connection
 
-from family.lineage.changes import Change, Diff, Difference, causes, diff
+from family.lineage.changes import Change, Diff, Difference, EdgeChange, causes, diff
 from family.lineage.names import Names
-from family.lineage.notes.data import Cause, Rewired, Surroundings
+from family.lineage.notes.data import Cause, Surroundings
 from family.lineage.notes.moment import Moment
 from family.stage import digest_json
 
@@ -22,7 +22,7 @@ class Changed:
     """Each change once, with the tiers that it concerns."""
 
     _causes: dict[str, tuple[Change, list[str]]] = field(default_factory=dict)
-    _edges: list[Rewired] = field(default_factory=list)
+    _edges: list[EdgeChange] = field(default_factory=list)
     _around: dict[str, tuple[Difference, list[str]]] = field(default_factory=dict)
 
     @property
@@ -35,7 +35,7 @@ class Changed:
         )
 
     @property
-    def edges(self) -> tuple[Rewired, ...]:
+    def edges(self) -> tuple[EdgeChange, ...]:
         """Edges of models and files, tier by tier."""
         return tuple(self._edges)
 
@@ -61,16 +61,8 @@ class Changed:
         for edge in found.edges:
             before, after = _made_as(edge.before), _made_as(edge.after)
             if before != after or edge.detail:
-                child = _made_as(edge.child) or ""
-                self._edges.append(
-                    Rewired(
-                        child=child,
-                        kind=edge.kind,
-                        before=before,
-                        after=after,
-                        detail=edge.detail,
-                    )
-                )
+                named = {"child": _made_as(edge.child), "before": before, "after": after}
+                self._edges.append(edge.model_copy(update=named))
         for one in found.environment if trained else ():
             same = digest_json(one.model_dump())
             self._around.setdefault(same, (one, []))[1].append(tier)

@@ -4,7 +4,7 @@ from typing import Literal
 
 from pydantic import Field, JsonValue
 
-from family.lineage.changes import Difference
+from family.lineage.changes import EdgeChange
 from family.lineage.released import Decided
 from family.lineage.views import ModelFile, Parent, View
 from family.stage import Scalar, Verdict
@@ -133,16 +133,6 @@ class Cause(View):
     tiers: tuple[str, ...]
 
 
-class Rewired(View):
-    """An edge that leads elsewhere than before, or has other details."""
-
-    child: str
-    kind: str
-    before: str | None = Field(description="The parent; null where there was no such edge.")
-    after: str | None
-    detail: tuple[Difference, ...]
-
-
 class Surroundings(View):
     """A package or a fact of the machine that differs; no key depends on it."""
 
@@ -218,7 +208,7 @@ class Notes(View):
     gone: tuple[Gone, ...]
     gates: tuple[Bound, ...]
     causes: tuple[Cause, ...]
-    edges: tuple[Rewired, ...]
+    edges: tuple[EdgeChange, ...]
     surroundings: tuple[Surroundings, ...]
     teaching: tuple[Effort, ...] = Field(description="What teachers answered and put out, once.")
     training: tuple[Effort, ...] = Field(description="What making the students took.")

@@ -6,7 +6,8 @@ from collections.abc import Iterable, Mapping, Sequence
 
 from pydantic import JsonValue
 
-from family.lineage.notes.data import Cause, Rewired, Surroundings
+from family.lineage.changes import EdgeChange
+from family.lineage.notes.data import Cause, Surroundings
 from family.lineage.notes.words import cell, joined
 from family.lineage.words import PHRASES, scalar, spaced
 
@@ -39,7 +40,7 @@ def cause(found: Cause) -> str:
     return f"{found.step}: {said}"
 
 
-def rewired(found: Rewired, family: str) -> str:
+def rewired(found: EdgeChange, family: str) -> str:
     """`nano` is distilled from mini, no longer from flagship; tokens 200,000 → 220,000."""
     bare = {
         name: name.removeprefix(f"{family}/") if name else ""
