@@ -26,7 +26,8 @@ from family.signal.codec import TopKSignal, targets
 from family.spec import Distill
 from family.stage import Edge, Outcome, digest_json, keyed
 from family.store import sha256
-from family.teacher.open import bring_companions, facts_of, load, save
+from family.student.companions import bring_companions
+from family.teacher.open import facts_of, load, save
 
 OPTIMIZERS = {"adamw": "adamw_torch_fused", "adamw_8bit": "adamw_bnb_8bit"}
 CHECKPOINTS = "checkpoints"

@@ -14,7 +14,8 @@ from family.progress import report
 from family.spec import ModelShape, PruneStart, RandomStart
 from family.stage import Edge, Outcome
 from family.student import prune
-from family.teacher.open import bring_companions, facts_of, load, read_config, save, shape_of
+from family.student.companions import bring_companions
+from family.teacher.open import facts_of, load, read_config, save, shape_of
 
 
 def start(inputs: Mapping[str, Path], settings: PruneStart | RandomStart, out: Path) -> Outcome:

@@ -8,7 +8,6 @@ alone. It is enough, then, to keep each used token with the tokens that its merg
 """
 
 import json
-import shutil
 from collections.abc import Iterable, Mapping
 from itertools import pairwise
 from pathlib import Path
@@ -19,7 +18,8 @@ from tokenizers import Tokenizer, pre_tokenizers
 
 from family.errors import DescentError
 from family.spec import TrimmedVocabulary
-from family.stage import COMPANIONS, Outcome
+from family.stage import Outcome
+from family.student.companions import bring_companions
 
 Merge = tuple[str, str]
 
@@ -40,9 +40,7 @@ def vocabulary(inputs: Mapping[str, Path], settings: TrimmedVocabulary, out: Pat
 
     (out / "tokenizer.json").write_text(json.dumps(_trimmed(source, kept), ensure_ascii=False))
     np.save(out / "vocabulary.npy", np.array(kept, np.int32))
-    for name in COMPANIONS:
-        if (inputs["flagship"] / name).exists() and not (out / name).exists():
-            shutil.copyfile(inputs["flagship"] / name, out / name)
+    bring_companions(inputs["flagship"], out)
     texts = [json.loads(line) for line in (inputs["corpus"] / "train.jsonl").open()]
     _prove(inputs["flagship"], out, kept, (row[part] for row in texts for part in PARTS))
     return Outcome(facts={"tokens_kept": len(kept), "tokens_before": len(_ids(source))})

@@ -21,7 +21,7 @@ from family.errors import DescentError
 from family.licences.terms import FILES, matching
 from family.progress import report
 from family.spec import Flagship, FolderSource, GGUFSource, HubSource, ModelShape, PyPISource
-from family.stage import COMPANIONS, ModelFacts, Outcome
+from family.stage import ModelFacts, Outcome
 from family.store import sha256
 
 PRECISIONS = {torch.float32: "fp32", torch.bfloat16: "bf16", torch.float16: "fp16"}
@@ -170,13 +170,6 @@ def save(model: Any, out: Path) -> None:
     model.save_pretrained(out)
     for path in out.glob("*.safetensors"):
         path.chmod(0o644)
-
-
-def bring_companions(source: Path, out: Path) -> None:
-    """Copy from one model folder to another what the model's text goes through."""
-    for name in COMPANIONS:
-        if (source / name).exists():
-            shutil.copyfile(source / name, out / name)
 
 
 def shape_of(config: Any) -> ModelShape:
