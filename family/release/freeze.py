@@ -24,6 +24,7 @@ from family.release.decide import opened, take
 from family.release.extra import check_installed
 from family.release.publish import publish
 from family.release.statement import STATEMENT, statement
+from family.release.sums import Sums
 from family.store import Store, disk_faults, sha256, sync, write_json
 
 
@@ -211,5 +212,6 @@ def _published(
 
 
 def _sums(folder: Path) -> dict[str, str]:
-    files = (path for path in sorted(folder.rglob("*")) if path.is_file())
-    return {path.relative_to(folder).as_posix(): sha256(path) for path in files}
+    files = [path for path in sorted(folder.rglob("*")) if path.is_file()]
+    with Sums(files) as sums:
+        return {path.relative_to(folder).as_posix(): sums.of(path) for path in files}
