@@ -4,16 +4,14 @@ from pathlib import Path
 
 import click
 
-from flows.cli.options import json_option, model_argument, store_option
+from flows.cli.options import json_option, model_argument, output_option, store_option
 from flows.cli.reading import lineage
 
 
 @click.command("bom")
 @model_argument
 @store_option
-@click.option(
-    "-o", "--output", type=click.Path(dir_okay=False, path_type=Path), help="Write to this file."
-)
+@output_option()
 @json_option
 def command(model: str, store: Path, output: Path | None, as_json: bool) -> None:
     """Write the bill of materials of MODEL: a CycloneDX 1.6 ML-BOM, from its records alone.

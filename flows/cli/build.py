@@ -4,14 +4,14 @@ from pathlib import Path
 
 import click
 
-from flows.cli.options import config_argument, store_option
+from flows.cli.options import config_argument, store_option, verbose_option
 
 
 @click.command("build")
 @config_argument
 @store_option
 @click.option("--no-wait", is_flag=True, help="Refuse while another build holds the store.")
-@click.option("--verbose", is_flag=True, help="Show Prefect's own log too.")
+@verbose_option
 def command(config: Path, store: Path, no_wait: bool, verbose: bool) -> None:
     """Build the family that CONFIG describes.
 

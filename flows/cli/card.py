@@ -4,7 +4,7 @@ from pathlib import Path
 
 import click
 
-from flows.cli.options import json_option, model_argument, store_option
+from flows.cli.options import json_option, model_argument, output_option, store_option
 from flows.cli.reading import lineage
 
 
@@ -20,9 +20,7 @@ from flows.cli.reading import lineage
 @click.option(
     "--validate", "online", is_flag=True, help="Have the Hub check the card: needs the network."
 )
-@click.option(
-    "-o", "--output", type=click.Path(dir_okay=False, path_type=Path), help="Write to this file."
-)
+@output_option()
 @json_option
 def command(
     model: str,

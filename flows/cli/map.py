@@ -4,7 +4,13 @@ from pathlib import Path
 
 import click
 
-from flows.cli.options import family_argument, json_option, release_option, store_option
+from flows.cli.options import (
+    family_argument,
+    json_option,
+    output_option,
+    release_option,
+    store_option,
+)
 from flows.cli.reading import lineage
 
 
@@ -12,14 +18,7 @@ from flows.cli.reading import lineage
 @family_argument
 @store_option
 @release_option
-@click.option(
-    "-o",
-    "--output",
-    type=click.Path(dir_okay=False, path_type=Path),
-    default="family.png",
-    show_default=True,
-    help="The picture, PNG or SVG by its ending.",
-)
+@output_option("The picture, PNG or SVG by its ending.", default="family.png")
 @json_option
 def command(
     family: str | None, store: Path, version: str | None, output: Path, as_json: bool

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import click
 
-from flows.cli.options import fragments_option, json_option, store_option
+from flows.cli.options import fragments_option, json_option, output_option, store_option
 from flows.cli.reading import lineage
 
 
@@ -20,9 +20,7 @@ from flows.cli.reading import lineage
 )
 @click.option("--print-template", is_flag=True, help="Print the template that is used otherwise.")
 @click.option("--html", "as_html", is_flag=True, help="Write a page of HTML that loads nothing.")
-@click.option(
-    "-o", "--output", type=click.Path(dir_okay=False, path_type=Path), help="Write to this file."
-)
+@output_option()
 @json_option
 def command(
     family: str | None,

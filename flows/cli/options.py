@@ -1,9 +1,13 @@
 """Options and arguments that several commands share."""
 
 import getpass
+from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import click
+
+Decorator = Callable[[Callable[..., Any]], Callable[..., Any]]
 
 #: Where hand-written notes are looked for.
 FRAGMENTS = Path("notes.d")
@@ -11,6 +15,25 @@ FRAGMENTS = Path("notes.d")
 
 def _fragments(_: click.Context, __: click.Parameter, folder: Path | None) -> Path | None:
     return folder or (FRAGMENTS if FRAGMENTS.is_dir() else None)
+
+
+def _writable(_: click.Context, __: click.Parameter, path: Path | None) -> Path | None:
+    if path and not path.parent.is_dir():
+        raise click.BadParameter(f"{path.parent} is no folder. Make it first, or name another.")
+    return path
+
+
+def output_option(words: str = "Write to this file.", default: str | None = None) -> Decorator:
+    """`-o FILE`, refused at once if its folder is not there."""
+    return click.option(
+        "-o",
+        "--output",
+        type=click.Path(dir_okay=False, path_type=Path),
+        callback=_writable,
+        default=default,
+        show_default=default is not None,
+        help=words,
+    )
 
 
 store_option = click.option(
@@ -52,3 +75,4 @@ fragments_option = click.option(
     help="Where what people wrote for the notes is, as Markdown with front matter.  [default: "
     "notes.d, if it is there]",
 )
+verbose_option = click.option("--verbose", is_flag=True, help="Show Prefect's own log too.")

@@ -4,14 +4,14 @@ from pathlib import Path
 
 import click
 
-from flows.cli.options import config_argument, store_option
+from flows.cli.options import config_argument, store_option, verbose_option
 
 
 @click.command("rebuild")
 @config_argument
 @store_option
 @click.option("--no-release", is_flag=True, help="Build and compare, and stop there.")
-@click.option("--verbose", is_flag=True, help="Show Prefect's own log too.")
+@verbose_option
 def command(config: Path, store: Path, no_release: bool, verbose: bool) -> None:
     """Bring the family that CONFIG describes up to date, and put it up for approval.
 

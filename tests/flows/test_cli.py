@@ -199,6 +199,15 @@ def test_map_draws_a_picture(built: Path, tmp_path: Path) -> None:
     assert (tmp_path / "family.png").read_bytes().startswith(b"\x89PNG")
 
 
+@pytest.mark.parametrize("command", ["card edge", "bom edge", "notes", "report", "map"])
+def test_a_folder_that_is_not_there_is_said_before_anything_is_written(
+    built: Path, tmp_path: Path, command: str
+) -> None:
+    result = descent(*command.split(), "-o", tmp_path / "none" / "file.svg", "--store", built)
+    assert result.exit_code == 2
+    assert f"{tmp_path / 'none'} is no folder. Make it first" in " ".join(result.stderr.split())
+
+
 def test_run_streams_the_shipped_int4_file(built: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     from export import runtime
 
