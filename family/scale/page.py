@@ -4,7 +4,7 @@ from collections.abc import Iterable, Iterator
 
 from family.scale import costs
 from family.scale.hardware import kinds
-from family.scale.published import Published, error, published, spread
+from family.scale.published import Published, Run, error, published, spread
 from family.scale.report import ScaledPlan
 
 INTRODUCTION = """# What a family costs at scale
@@ -103,17 +103,7 @@ def _errors(known: Published) -> Iterator[str]:
     yield "Training, on H100s:\n"
     yield from _table(
         columns,
-        (
-            (
-                run.what,
-                _number(run.gpu_hours),
-                _number(run.foretold()),
-                "fitted" if run.fitted else f"{error(run.foretold(), run.gpu_hours):+.0%}",
-                f"{run.source}, {run.date}",
-                run.remark,
-            )
-            for run in known.training
-        ),
+        (_held(run, "fitted" if run.fitted else "") for run in known.training),
     )
     logits = known.forward[0]
     trained = [run for run in known.training if run.id.startswith("llama-3.2")]
@@ -126,32 +116,12 @@ def _errors(known: Published) -> Iterator[str]:
     yield "Forward passes, on H100s:\n"
     yield from _table(
         columns,
-        (
-            (
-                run.what,
-                _number(run.gpu_hours),
-                _number(run.foretold()),
-                f"{error(run.foretold(), run.gpu_hours):+.0%}",
-                f"{run.source}, {run.date}",
-                run.remark,
-            )
-            for run in known.forward
-        ),
+        map(_held, known.forward),
     )
     yield "\nBounds, where only dates and devices are published:\n"
     yield from _table(
         ("run", "at most", "foretold", "within it", "source", "remark"),
-        (
-            (
-                run.what,
-                _number(run.gpu_hours),
-                _number(run.foretold()),
-                "yes" if run.foretold() <= run.gpu_hours else "no",
-                f"{run.source}, {run.date}",
-                run.remark,
-            )
-            for run in known.windows
-        ),
+        (_held(run, "yes" if run.foretold() <= run.gpu_hours else "no") for run in known.windows),
     )
     yield (
         "\nMinitron publishes operations and no hours. Operations of a training step of "
@@ -172,6 +142,18 @@ def _errors(known: Published) -> Iterator[str]:
     yield (
         f"\nIts saving for the whole family is published as {known.steps_saving:g} ×; counted, "
         f"{known.saving():.2f} × ({error(known.saving(), known.steps_saving):+.0%})."
+    )
+
+
+def _held(run: Run, told: str = "") -> tuple[str, ...]:
+    """A published run against what is foretold of it: `told`, or how far off that is."""
+    return (
+        run.what,
+        _number(run.gpu_hours),
+        _number(run.foretold()),
+        told or f"{error(run.foretold(), run.gpu_hours):+.0%}",
+        f"{run.source}, {run.date}",
+        run.remark,
     )
 
 

@@ -66,6 +66,9 @@ class Window(_Run):
         return seconds / HOUR
 
 
+Run = TrainingRun | ForwardRun | Window
+
+
 class StepCount(Settings):
     """Operations of one training step."""
 
