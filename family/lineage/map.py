@@ -256,7 +256,7 @@ def mark(precision: str, at: XY, reach: float, colour: str, release: str | None)
 
 
 def legend(status: Status, earlier: Sequence[Status] = ()) -> Scene:
-    """What the marks and the lines mean."""
+    """What the marks and the lines mean; of earlier releases, those that differ from now."""
     shapes: list[Shape] = []
     x, y = 6.0, 18.0
     precisions = dict.fromkeys(file.precision for tier in status.tiers for file in tier.files)
@@ -269,7 +269,8 @@ def legend(status: Status, earlier: Sequence[Status] = ()) -> Scene:
         shapes.append(arrowhead((x + 31, y - 4), (x, y - 4), LINE))
         shapes.append(Text((x + 38, y), words, 11, MUTED))
         x += 54 + width_of(words, 11)
-    if versions := [one.version for one in earlier if one.version]:
+    drawn = (point.release for point in points(status, earlier))
+    if versions := list(dict.fromkeys(release for release in drawn if release)):
         words = f"faint: {', '.join(versions)}"
         shapes.append(mark("", (x, y - 4), 5, MUTED, versions[0]))
         shapes.append(Text((x + 10, y), words, 11, MUTED))
