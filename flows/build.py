@@ -41,7 +41,7 @@ def show_as_cancelled(flow: Flow[..., Any], flow_run: FlowRun, state: State[Any]
 
 @flow(
     name="build",
-    flow_run_name="{spec.family}",
+    flow_run_name="Build {spec.family}",
     retries=0,
     persist_result=False,
     on_crashed=[show_as_cancelled],
@@ -49,9 +49,13 @@ def show_as_cancelled(flow: Flow[..., Any], flow_run: FlowRun, state: State[Any]
 def build(spec: FamilySpec, store: Path = Path(".descent"), wait: bool = True) -> None:
     """Build what is stale of a family into the store, and report.
 
-    With `wait` it queues behind another build of this store, else it refuses. A tier that fails
-    or misses a bound holds back what builds on it, and everything else is built; IncompleteError
-    tells of it in the end.
+    A tier that fails or misses a bound holds back what builds on it, and everything else is built;
+    IncompleteError tells of it in the end.
+
+    Args:
+        spec: The family.
+        store: Where the artifacts are.
+        wait: Whether to queue behind another build of this store, or else to refuse.
     """
     opened = Store(store)
     with tags(spec.family), opened.lock(wait=wait, on_wait=watcher.get().warned):
@@ -82,13 +86,20 @@ def build(spec: FamilySpec, store: Path = Path(".descent"), wait: bool = True) -
 # whole spec, tier by tier, would grow with the square of the tiers.
 @flow(
     name="tier",
-    flow_run_name="{name}",
+    flow_run_name="Build {name}",
     retries=0,
     persist_result=False,
     on_crashed=[show_as_cancelled],
 )
 def tier(family: str, name: str, steps: Sequence[Step], store: Path) -> None:
-    """Build one tier. Raises GateError if it misses a bound; its work is sealed all the same."""
+    """Build one tier. Raises GateError if it misses a bound; its work is sealed all the same.
+
+    Args:
+        family: The family that it is of.
+        name: The tier.
+        steps: What it takes to build it, each step after what it needs.
+        store: Where the artifacts are.
+    """
     made = make(steps, family, Store(store))
     verdicts = made["gate"].manifest.outcome.verdicts
     artifacts.gate(family, name, verdicts)
@@ -96,9 +107,14 @@ def tier(family: str, name: str, steps: Sequence[Step], store: Path) -> None:
         raise GateError(f"{name} missed its gate: {'; '.join(missed)}")
 
 
-@flow(name="tier held back", flow_run_name="{name}", persist_result=False)
+@flow(name="tier held back", flow_run_name="Hold back {name}", persist_result=False)
 def hold_back(name: str, because: str) -> State[None]:
-    """Show a tier that is not built."""
+    """Show a tier that is not built.
+
+    Args:
+        name: The tier.
+        because: Which tier it builds on, that is not there.
+    """
     return Cancelled(name="Held back", message=because)
 
 

@@ -53,6 +53,7 @@ def deployments(spec: FamilySpec, config: Path, store: Path) -> Iterator[RunnerD
             "family": spec.family,
             "store": where["store"],
             "hours": kept.approve_within.total_seconds() / 3600,
+            "fall": kept.fall,
         },
         f"Release {spec.family}, once somebody approves it.",
     )

@@ -14,9 +14,16 @@ from flows import planning
 from flows.events import CHANGED, tell
 
 
-@flow(name="look", flow_run_name="look at the flagship of {config.stem}", persist_result=False)
+@flow(name="look", flow_run_name="Look at the flagship of {config.stem}", persist_result=False)
 def look(config: Path, store: Path = Path(".descent")) -> State[bool]:
-    """Emit the event `descent.flagship.changed` if there is a new flagship."""
+    """Look whether a family's flagship is another one than it was built from.
+
+    If so, emit the event `descent.flagship.changed`, which starts a rebuild.
+
+    Args:
+        config: The family file.
+        store: Where the artifacts are.
+    """
     spec = tracked(load(config))
     opened = Store(store)
     steps = planning.steps(spec, opened)

@@ -6,17 +6,17 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from prefect import flow, tags, task
+from prefect import flow, get_run_logger, tags, task
 from prefect.cache_policies import NO_CACHE
 from prefect.client.orchestration import get_client
 from prefect.client.schemas.objects import FlowRun, State
 from prefect.deployments import run_deployment
 from prefect.exceptions import ObjectNotFound
-from prefect.states import Completed
+from prefect.states import Completed, Failed
 
 from export.targets import faults
 from family import run
-from family.errors import GateError
+from family.errors import GateError, SpecError
 from family.lineage.queries import Lineage
 from family.lineage.record import record_aside
 from family.load import load
@@ -30,7 +30,7 @@ from flows.look import tracked
 from flows.release import frozen
 
 
-@flow(name="rebuild", flow_run_name="rebuild {config.stem}", retries=0, persist_result=False)
+@flow(name="rebuild", flow_run_name="Rebuild {config.stem}", retries=0, persist_result=False)
 def rebuild(
     config: Path,
     store: Path = Path(".descent"),
@@ -39,11 +39,20 @@ def rebuild(
 ) -> State[str]:
     """Rebuild what is stale of the family that the file `config` describes.
 
-    `changes`, a part of a family file, is laid over it. Raises what `build` does, and GateError if
-    a tier is worse than in the last release by more than the family allows. With `release`, what
-    was built becomes the candidate and waits for approval.
+    Where nothing is stale it ends in seconds. Raises what `build` does, and GateError if a tier is
+    worse than in the last release by more than the family allows.
+
+    Args:
+        config: The family file.
+        store: Where the artifacts are.
+        changes: A part of a family file, laid over it: `{"tiers": {"edge": {"distill": ...}}}`.
+        release: Whether what was built becomes the candidate, and waits for approval.
     """
-    spec = tracked(load(config, faults, changes))
+    try:
+        spec = tracked(load(config, faults, changes))
+    except SpecError as error:  # raised, the state's message would begin with Prefect's words
+        get_run_logger().error(str(error))
+        return Failed(message=str(error), data=error)
     opened = Store(store)
     with tags(spec.family):
         planned = looked_at(spec, opened)
@@ -59,7 +68,7 @@ def rebuild(
 
 @task(
     name="look",
-    task_run_name="{spec.family} · what is stale",
+    task_run_name="Look at what is stale of {spec.family}",
     cache_policy=NO_CACHE,
     persist_result=False,
 )
@@ -72,7 +81,7 @@ def looked_at(spec: FamilySpec, store: Store) -> list[Planned]:
 
 @task(
     name="compare",
-    task_run_name="{spec.family} · against the last release",
+    task_run_name="Hold {spec.family} against its last release",
     cache_policy=NO_CACHE,
     persist_result=False,
 )
@@ -111,12 +120,15 @@ def ask(spec: FamilySpec, store: Store, stale: list[Planned]) -> str:
     name = f"release/{spec.family}"
     within = spec.rebuild.approve_within
     if not _is_deployed(name):
-        made = frozen(store, spec.family, None, note, within)
+        made = frozen(store, spec.family, None, note, within, spec.rebuild.fall)
         return f"{made.version} waits: descent approve {spec.family} {made.version}"
     parameters = {"family": spec.family, "store": str(store.root), "note": note}
-    started = run_deployment(name, parameters=parameters, timeout=0, as_subflow=False)
+    run = f"Release {spec.family}"
+    started = run_deployment(
+        name, parameters=parameters, timeout=0, as_subflow=False, flow_run_name=run
+    )
     assert isinstance(started, FlowRun)  # in a flow that does not await
-    return f"{started.name} waits for approval"
+    return f"The run `{started.name}` waits for approval."
 
 
 def _is_deployed(name: str) -> bool:

@@ -5,6 +5,7 @@ form in Prefect's interface, or with `descent approve`; it begins again then, an
 that it made by the run's id.
 """
 
+from collections.abc import Mapping
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Literal
@@ -21,9 +22,10 @@ from family.ledger import Release, releases
 from family.lineage.queries import Lineage
 from family.lineage.released import ReleaseView
 from family.release import decide, versions
+from family.release.falls import falls, last_release
 from family.release.freeze import release as freeze
 from family.store import Store
-from flows import artifacts
+from flows import artifacts, reports
 from flows.events import PROMOTED, tell
 
 #: In whose name a run releases and promotes.
@@ -40,7 +42,7 @@ class Approval(RunInput):
     note: str = Field("", description="Why. It stands there too.")
 
 
-@flow(name="release", flow_run_name="release {family}", retries=0, persist_result=True)
+@flow(name="release", flow_run_name="Release {family}", retries=0, persist_result=True)
 def release(
     family: str,
     store: Path = Path(".descent"),
@@ -48,16 +50,27 @@ def release(
     note: str = "",
     alias: str = "production",
     hours: float = 72,
+    fall: Mapping[str, float] | None = None,
 ) -> State[str]:
     """Freeze what the family has now, wait for approval, and promote it.
 
-    Without a `version` the next one that says enough about the change. Nobody's answer within so
-    many `hours` is a rejection."""
+    While it waits it is suspended, and no process is needed. Resume it to answer: the form asks
+    whether to approve or to reject. What the release holds is on one page among its artifacts.
+
+    Args:
+        family: The family to be released.
+        store: Where its artifacts are.
+        version: The release's; left out, the next one that says enough about the change.
+        note: Stands in the record, and on the page for whoever approves.
+        alias: What is promoted: it stands on the release once that is approved.
+        hours: Nobody's answer within so many is a rejection.
+        fall: Metric and by how much a tier may be worse than in the last release, for the page.
+    """
     opened = Store(store)
     with tags(family):
         run = flow_run.id
         made = _made_by(run, opened) or frozen(
-            opened, family, version, note, timedelta(hours=hours), run
+            opened, family, version, note, timedelta(hours=hours), fall or {}, run
         )
         view = Lineage(opened).release(family, made.version)
         if view.approved is None:
@@ -69,33 +82,42 @@ def release(
     return Completed(name="Promoted", message=f"{alias} of {family} is {view.version}")
 
 
-@task(name="freeze", task_run_name="{family} · freeze", cache_policy=NO_CACHE, persist_result=False)
+@task(
+    name="freeze",
+    task_run_name="Freeze what {family} has now",
+    cache_policy=NO_CACHE,
+    persist_result=False,
+)
 def frozen(
     store: Store,
     family: str,
     version: str | None,
     note: str,
     within: timedelta,
+    fall: Mapping[str, float],
     waiting: str | None = None,
 ) -> Release:
     """Take what the family has now as a release, and show what is asked for; `waiting` is the run
     that goes on once somebody approves it."""
+    lineage = Lineage(store)
+    before = last_release(lineage, family)
+    found = falls(lineage, family, before, fall) if before else ()
     made = freeze(
         store,
         family,
-        version or versions.following(Lineage(store), family),
+        version or versions.following(lineage, family),
         by=BY_A_RUN,
         note=note,
         within=within,
         prefect_run_id=waiting,
     )
-    artifacts.release(store, made)
+    reports.release(store, lineage, made, before.version if before else "", found)
     return made
 
 
 @task(
     name="promote",
-    task_run_name="{family} · promote {version}",
+    task_run_name="Promote {family} {version}",
     cache_policy=NO_CACHE,
     persist_result=False,
 )
@@ -116,9 +138,10 @@ def _asked(store: Store, view: ReleaseView) -> ReleaseView:
     name = f"{view.family} {view.version}"
     assert view.approve_by  # it was frozen by a run, which gives it time
     left = datetime.fromisoformat(view.approve_by) - datetime.now(UTC)
+    page = f"../../artifacts/key/{artifacts.key(view.family, 'release', view.version)}"
     form = Approval.with_initial_data(
-        description=f"May **{name}** be promoted? Its scorecard, licences and notes are among the "
-        f"artifacts of this run. Without an answer until {view.approve_by} it is rejected."
+        description=f"May **{name}** be promoted? [What to know]({page}) is on one page. "
+        f"{reports.deadline(view.approve_by)}"
     )
     said = suspend_flow_run(
         wait_for_input=form, timeout=max(1, int(left.total_seconds())), key="approval"

@@ -42,6 +42,16 @@ def rate(value: float) -> str:
     return f"{value:,.0f}" if value >= 100 else f"{value:.3g}"
 
 
+def duration(seconds: float) -> str:
+    """`42 s`, `3 min 20 s`, `1 h 05 min`."""
+    whole = round(seconds)
+    if whole < 60:
+        return f"{whole} s"
+    if whole < 3600:
+        return f"{whole // 60} min {whole % 60:02d} s"
+    return f"{whole // 3600} h {whole % 3600 // 60:02d} min"
+
+
 def edge(kind: str, parent: str, detail: Mapping[str, Scalar]) -> str:
     """`distilled from flagship over 200,000 tokens with 1 forward_kl (steps 195, seed 0)`."""
     rest = dict(detail)

@@ -8,6 +8,7 @@ from rich.box import SIMPLE_HEAD
 from rich.console import Console, RenderableType
 from rich.table import Table
 
+from family.lineage.words import duration as duration
 from family.lineage.words import size as size
 
 #: Wide enough that nothing is cut where nobody looks at it as lines on a screen.
@@ -45,13 +46,3 @@ def table(
     for row in rows:
         found.add_row(*row)
     return found
-
-
-def duration(seconds: float) -> str:
-    """`42 s`, `3 min 20 s`, `1 h 05 min`."""
-    whole = round(seconds)
-    if whole < 60:
-        return f"{whole} s"
-    if whole < 3600:
-        return f"{whole // 60} min {whole % 60:02d} s"
-    return f"{whole // 3600} h {whole % 3600 // 60:02d} min"

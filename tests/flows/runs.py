@@ -34,9 +34,9 @@ def last(name: str) -> FlowRun:
 
 
 def below(run: FlowRun) -> dict[str, FlowRun]:
-    """A run's subflows, by name."""
+    """A run's subflows, by the tier that they build or hold back."""
     parent = FlowRunFilter(parent_flow_run_id=FlowRunFilterParentFlowRunId(any_=[run.id]))
-    return {one.name: one for one in _read(parent)}
+    return {one.name.split()[-1]: one for one in _read(parent)}
 
 
 def stages(run: FlowRun, count: int) -> dict[str, TaskRun]:
@@ -46,7 +46,7 @@ def stages(run: FlowRun, count: int) -> dict[str, TaskRun]:
     for _ in range(300):
         with get_client(sync_client=True) as client:
             runs = client.read_task_runs(flow_run_filter=this, sort=TaskRunSort.NAME_ASC, limit=50)
-        found = {one.name: one for one in runs if " · " in one.name}
+        found = {one.name: one for one in runs if one.task_key.startswith("stage-")}
         if sum(one.state is not None and one.state.is_final() for one in found.values()) == count:
             return found
         time.sleep(0.2)

@@ -4,6 +4,7 @@ Each toy writes one small file that follows from its inputs and settings.
 """
 
 import os
+import sys
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import replace
@@ -15,6 +16,7 @@ from family.progress import report
 from family.spec import Distill, Export, FamilySpec, ModelShape
 from family.stage import Edge, EdgeKind, Metric, ModelFacts, Outcome, Settings, digest_json, keyed
 from family.store import sha256
+from flows.names import sentence
 from flows.stages import STAGES as REAL
 
 #: `distill.tokens` of a student whose training reports and takes for ever.
@@ -37,6 +39,8 @@ def model(inputs: Mapping[str, Path], settings: Settings, out: Path) -> Outcome:
         _linger(out)
     if isinstance(settings, Distill) and settings.tokens == BROKEN:
         raise ValueError("three is not four")
+    if isinstance(settings, Distill):
+        _log_as_the_trainer_does()
     report(1, 2, "steps", loss=0.5)
     report(2, 2, "steps", loss=0.25)
     _write(inputs, settings, out / "model.safetensors")
@@ -99,10 +103,10 @@ STAGES = {
 
 
 def titles(spec: FamilySpec) -> dict[str, list[str]]:
-    """Titles of all stages by tier, sorted; "" for what all tiers share."""
+    """What the runs of all stages are called, by tier, sorted; "" for what all tiers share."""
     found: dict[str, list[str]] = {}
     for step in plan.steps(spec, leaves(spec, None), STAGES):
-        found.setdefault(step.tier, []).append(step.title)
+        found.setdefault(step.tier, []).append(sentence(step))
     return {tier: sorted(names) for tier, names in found.items()}
 
 
@@ -128,6 +132,12 @@ def _metric(about: str, name: str, value: float) -> Metric:
         about=about, name=name, value=value, n=40, low=value - 0.05, high=value + 0.05,
         unit="conversations", protocol=PROTOCOL,
     )  # fmt: skip
+
+
+def _log_as_the_trainer_does() -> None:
+    print("\rSaving:   0%|          | 0/2\rSaving: 100%|██████████| 2/2", file=sys.stderr)
+    print({"loss": "0.25", "grad_norm": "1.5", "epoch": "0.5"}, flush=True)
+    print("toys.py:7: UserWarning: toys are not models\n  warnings.warn(", flush=True)
 
 
 def _linger(out: Path) -> None:

@@ -59,7 +59,7 @@ def test_a_stopped_build_ends_its_child_says_how_to_go_on_and_ends_with_130(
     assert "What was sealed is kept; the same command goes on" in told
     assert "Traceback" not in told
     assert gone(child)
-    run = runs.last("toys")
+    run = runs.last("Build toys")
     assert run.state_name == "Cancelled"
     assert {tier.state_name for tier in runs.below(run).values()} == {"Cancelled"}
     sealed = [one.origin.step for one in Store(store).manifests()]

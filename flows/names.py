@@ -1,0 +1,37 @@
+"""What a run is called in Prefect's interface: a sentence that says what is being done."""
+
+from typing import Any
+
+from family.plan import Step
+
+#: Stage -> what is done. `{variant}` is what follows the colon in a step's name.
+SENTENCES = {
+    "about": "Sum up the family file",
+    "notices": "Write the licence notices",
+    "flagship": "Open the flagship",
+    "prompts": "Write the prompts",
+    "responses": "Let the flagship answer",
+    "corpus": "Pack the answers into blocks",
+    "signal": "Capture what the teacher says",
+    "vocabulary": "Trim the vocabulary",
+    "start": "Give {tier} its start",
+    "distill": "Distil {tier}",
+    "evaluate": "Score {tier}",
+    "export": "Export {tier} as {variant}",
+    "verify": "Verify the files of {tier}",
+    "gate": "Hold {tier} to its gate",
+}
+
+
+def sentence(step: Step) -> str:
+    """`Export edge as int4`."""
+    stage, _, variant = step.name.partition(":")
+    said = SENTENCES[stage]
+    if step.tier and "{tier}" not in said:
+        said += " for {tier}"
+    return said.format(tier=step.tier, variant=variant)
+
+
+def of_run(parameters: dict[str, Any]) -> str:
+    """The name of the run of a task that takes a `step`."""
+    return sentence(parameters["step"])
