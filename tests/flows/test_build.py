@@ -86,6 +86,7 @@ def test_the_scorecard_is_a_table_and_the_notes_are_markdown(built: Path) -> Non
     assert card.type == "table"
     assert json.loads(str(card.data))[0]["model"] == "flagship"
     assert notes.type == "markdown"
+    assert f"The report: `{(built / 'reports/toys/report.html').as_uri()}`" in str(notes.data)
     assert "# Release notes: toys" in str(notes.data)
 
 

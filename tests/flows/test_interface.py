@@ -8,6 +8,7 @@ The pictures of the documentation are taken by these tests when they are told wh
 import json
 import os
 from collections.abc import Iterator
+from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -20,6 +21,7 @@ from prefect.client.schemas.objects import FlowRun
 from family.lineage.queries import Lineage
 from family.store import Store
 from flows.assets import MATERIALISED
+from flows.reports import SERVED
 from tests.flows.family import changed
 from tests.flows.lasting import Lasting, until
 
@@ -77,7 +79,9 @@ def shown(
     folder = tmp_path_factory.mktemp("shown")
     config, store = folder / "shown.yaml", folder / "store"
     config.write_text(json.dumps({**changed(mini={"gate": GATE}), "family": "shown"}))
-    with lasting_server.serving(config, store=store):
+    with pytest.MonkeyPatch.context() as patch, ExitStack() as stack:
+        patch.setenv(SERVED, "http://reports:8080")
+        stack.enter_context(lasting_server.serving(config, store=store))
         started = lasting_server.start("rebuild/shown")
         ended = lasting_server.state(started, "Released", "Failed", "Crashed")
         assert ended.state
@@ -190,6 +194,8 @@ def test_the_form_leads_to_one_page_with_all_that_an_approver_needs(
     page.goto(f"{shown.home}/artifacts/artifact/{made['id']}")
     see(page, "shown 0.1.0 waits for approval", "Scorecard", "No licence blocks it")
     take(page, "prefect-release")
+    report = page.get_by_role("link", name="The report").get_attribute("href")
+    assert report == "http://reports:8080/shown/report.html"
     page.get_by_role("link", name="The notes").click()
     see(page, "Release notes: shown")
 
