@@ -26,6 +26,7 @@ from family.lineage.released import ReleaseView
 from family.lineage.report import Report
 from family.lineage.scorecard import Scorecard
 from family.lineage.stale import Stale
+from family.lineage.timeline import Timeline
 from family.lineage.views import Contained, LineageEdge, ModelCard, Reindexed, Status
 from family.load import load
 from family.release.signing import Signed
@@ -83,6 +84,7 @@ SHAPES: dict[str, Any] = {
     "descent scorecard": Scorecard,
     "descent notes": Notes,
     "descent map": list[Point],
+    "descent timeline": Timeline,
     "descent report": Report,
     "descent card": Card,
     "descent bom": dict[str, JsonValue],

@@ -22,6 +22,7 @@ from family.machine import Energy, environment
 from family.plan import Step
 from family.progress import Listener
 from family.stage import Outcome, Stage
+from family.stopping import Stop
 from family.store import Manifest, Origin, Store, disk_faults
 
 
@@ -43,28 +44,24 @@ def make(
     on_progress: Listener | None = None,
     warn: Callable[[str], None] = print,
     recorded: bool = True,
+    stop: Stop | None = None,
 ) -> Made:
     """Reuse the step's artifact if its files verify, else build, seal and record it.
 
     What is not `recorded` is kept out of the lineage: a control, which nobody ships. Raises
-    StageError, or the stage's own DescentError; what was sealed before stays.
+    StageError, or the stage's own DescentError, or KeyboardInterrupt once `stop` has ended a heavy
+    stage; what was sealed before stays.
     """
+    if made := reuse(step, family, store, warn=warn, recorded=recorded):
+        return made
     recipe = step.recipe
-    if manifest := store.manifest(recipe.key):
-        faults = store.faults(manifest)
-        if not faults:
-            if recorded:
-                record(store, manifest, family, step.tier, step.name)
-            return Made("reused", manifest)
-        warn(f"{step.title}: {faults[0]}; building it again")
-
     folders = {name: store.folder(key) for name, key in recipe.inputs.items()}
     inputs = {name: folder for name, folder in folders.items() if folder.is_dir()}  # no leaves
     started, clock = datetime.now(UTC), time.monotonic()
     with disk_faults(store.root), Energy() as energy:
         scratch = store.scratch(recipe.key, keep=stage.resumes)
         if stage.heavy:
-            outcome = _in_child(step, stage, inputs, scratch, store, on_progress)
+            outcome = _in_child(step, stage, inputs, scratch, store, on_progress, stop or Stop())
         else:
             outcome = _here(step, stage, inputs, scratch, store)
 
@@ -73,7 +70,7 @@ def make(
             family=family,
             tier=step.tier,
             step=step.name,
-            started=started.isoformat(timespec="seconds"),
+            started=started.isoformat(timespec="milliseconds"),
             seconds=round(time.monotonic() - clock, 2),
             energy_joules=energy.joules(),
             seed=getattr(recipe.settings, "seed", None),
@@ -85,6 +82,26 @@ def make(
     if recorded:
         record(store, manifest, family, step.tier, step.name)
     return Made("built", manifest)
+
+
+def reuse(
+    step: Step,
+    family: str,
+    store: Store,
+    *,
+    warn: Callable[[str], None] = print,
+    recorded: bool = True,
+) -> Made | None:
+    """The step's artifact if it is there and its files verify, recorded as the step's."""
+    manifest = store.manifest(step.recipe.key)
+    if manifest is None:
+        return None
+    if faults := store.faults(manifest):
+        warn(f"{step.title}: {faults[0]}; building it again")
+        return None
+    if recorded:
+        record(store, manifest, family, step.tier, step.name)
+    return Made("reused", manifest)
 
 
 def _here(
@@ -108,6 +125,7 @@ def _in_child(
     scratch: Path,
     store: Store,
     on_progress: Listener | None,
+    stop: Stop,
 ) -> Outcome:
     recipe = step.recipe
     settings_type = type(recipe.settings)  # the very variant, where the stage takes several
@@ -139,13 +157,16 @@ def _in_child(
         finally:
             os.close(writer)
         try:
-            report = _heard(pipe, on_progress)
-            code = process.wait()
+            with stop.ends(lambda: _end(process)):
+                report = _heard(pipe, on_progress)
+                code = process.wait()
         finally:
             _end(process)
             path.unlink()
     if report.outcome:
         return report.outcome
+    if stop.asked.is_set():
+        raise KeyboardInterrupt(f"{step.title} was stopped")
     if report.expected:
         error = DescentError(f"{step.title}: {report.error}")
         error.exit_code = report.exit_code

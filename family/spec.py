@@ -8,6 +8,7 @@ from typing import Annotated, Literal
 
 from pydantic import Field, model_validator
 
+from family.placement import HeavyStage, Running
 from family.stage import NOT_IN_KEY, Settings
 from family.upkeep import Rebuild
 
@@ -533,6 +534,16 @@ class FamilySpec(Settings):
     vocabulary: Vocabulary = Field(default_factory=lambda: FullVocabulary(kind="full"))
     tiers: dict[Name, Tier] = Field(
         min_length=1, description="In order: a tier may build only on those above it."
+    )
+    runs_on: dict[HeavyStage, str] = Field(
+        default_factory=dict,
+        description="Which of Prefect's work pools runs a stage: `{distill: gpu, verify: edge}`; a "
+        "stage that is left out runs where the build does. Workers see the store under the same "
+        "path. A pool for `verify`, which times decoding, should have nothing else to run and a "
+        "limit of one run at a time.",
+    )
+    running: Running = Field(
+        default_factory=Running, description="How many steps run side by side, and in what."
     )
     rebuild: Rebuild = Field(
         default_factory=Rebuild, description="When it is looked at again, and who lets it out."

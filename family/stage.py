@@ -72,7 +72,7 @@ class Stage:
     variants that it takes. Raise `version` when the result changes for the same settings.
 
     A `heavy` stage runs in a child process; one that `resumes` finds its own half-done work in
-    `out` after a kill.
+    `out` after a kill; one that measures time is `alone` among the heavy ones of its machine.
     """
 
     name: str
@@ -81,6 +81,7 @@ class Stage:
     version: int = 1
     heavy: bool = True
     resumes: bool = False
+    alone: bool = False
 
 
 @dataclass(frozen=True)

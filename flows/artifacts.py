@@ -14,7 +14,9 @@ from prefect.artifacts import (
     update_progress_artifact,
 )
 
+from family.drawing.svg import document
 from family.lineage.licences import BLOCKING, Obligation
+from family.lineage.timeline import Timeline, chart, headline
 from family.lineage.words import duration, rate
 from family.plan import Planned, Step
 from family.progress import Progress
@@ -88,6 +90,11 @@ def markdown(name: str, text: str, said: str) -> UUID:
     made = create_markdown_artifact(text, name, said)
     assert isinstance(made, UUID)
     return made
+
+
+def timeline(found: Timeline) -> None:
+    """When the steps of a build ran."""
+    image(key(found.family, "timeline"), document(chart(found)), headline(found))
 
 
 def stale(family: str, planned: Iterable[Planned]) -> None:

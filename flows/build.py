@@ -2,25 +2,22 @@
 
 from collections.abc import Collection, Iterable, Sequence
 from pathlib import Path
-from typing import Any
 
-from prefect import Flow, flow, tags
-from prefect.client.orchestration import get_client
-from prefect.client.schemas.objects import FlowRun, State
-from prefect.context import TagsContext
-from prefect.exceptions import TerminationSignal
+from prefect import flow, tags
+from prefect.client.schemas.objects import State
 from prefect.states import Cancelled
 
-from family.errors import DescentError, GateError, StoreError
+from family.errors import DescentError, GateError
 from family.lineage.record import set_heads
+from family.lineage.timeline import timeline_of
 from family.plan import Step
-from family.run import Made
 from family.spec import FamilySpec
 from family.stage import Verdict
 from family.store import Store
-from flows import artifacts, planning, reports
-from flows.tasks import stage
-from flows.watch import watcher
+from flows import artifacts, planning, pools, reports
+from flows.crew import Crew, HeldBackError, crew, engage
+from flows.stopped import show_as_cancelled
+from flows.watch import watching
 
 
 class IncompleteError(DescentError):
@@ -30,13 +27,6 @@ class IncompleteError(DescentError):
         super().__init__("\n".join([*map(str, errors), *held_back]))
         if all(isinstance(error, GateError) for error in errors):
             self.exit_code = GateError.exit_code
-
-
-def show_as_cancelled(flow: Flow[..., Any], flow_run: FlowRun, state: State[Any]) -> None:
-    """Show a run that its user stopped as what it is: Prefect takes that for a crash."""
-    if isinstance(state.data, (KeyboardInterrupt, TerminationSignal)):
-        with get_client(sync_client=True) as client:
-            client.set_flow_run_state(flow_run.id, Cancelled(message="Stopped."), force=True)
 
 
 @flow(
@@ -58,28 +48,37 @@ def build(spec: FamilySpec, store: Path = Path(".descent"), wait: bool = True) -
         wait: Whether to queue behind another build of this store, or else to refuse.
     """
     opened = Store(store)
-    with tags(spec.family), opened.lock(wait=wait, on_wait=watcher.get().warned):
+    pools.check(spec)
+    with tags(spec.family), opened.lock(wait=wait, on_wait=watching().warned):
         steps = planning.steps(spec, opened)
         forget_others(steps, spec.family, opened)
-        make(steps_of("", steps), spec.family, opened)
-        failed: dict[str, DescentError] = {}
-        held: dict[str, str] = {}
-        for name in spec.tiers:
-            with tags(name):
-                if because := _stopped_by(spec, name, {*failed, *held}):
-                    held[name] = f"{name} is held back, since it builds on {because}"
-                    hold_back(name, held[name], return_state=True)
-                    continue
-                try:
-                    tier(spec.family, name, steps_of(name, steps), opened.root)
-                except StoreError:  # a full disk, say: no other tier would fare better
-                    raise
-                except DescentError as error:
-                    failed[name] = error
+        set_heads(opened, spec.family)  # makes the index too, before several steps at once would
+        with Crew(spec, steps, opened) as makers:
+            engage(makers)
+            makers.make(steps_of("", steps))
+            failed = makers.side_by_side(
+                spec.tiers,
+                lambda name: build_tier(spec.family, name, steps_of(name, steps), opened.root),
+            )
         set_heads(opened, spec.family)
         reports.publish(opened, spec.family)
+        if makers.built:
+            artifacts.timeline(timeline_of(spec.family, makers.built))
     if failed:
-        raise IncompleteError(failed.values(), held.values())
+        raise IncompleteError(failed.values(), makers.held.values())
+
+
+def build_tier(family: str, name: str, steps: Sequence[Step], store: Path) -> None:
+    """Build a tier once its turn comes, or show that it is held back."""
+    with tags(name):
+        try:
+            crew().await_turn(steps)
+        except HeldBackError as error:
+            hold_back(name, str(error), return_state=True)
+            return
+        shown = tier(family, name, steps, store, return_state=True)
+        if not shown.is_cancelled():
+            shown.result()
 
 
 # Takes its steps, not the spec that they follow from: deriving all steps anew and recording the
@@ -91,8 +90,10 @@ def build(spec: FamilySpec, store: Path = Path(".descent"), wait: bool = True) -
     persist_result=False,
     on_crashed=[show_as_cancelled],
 )
-def tier(family: str, name: str, steps: Sequence[Step], store: Path) -> None:
+def tier(family: str, name: str, steps: Sequence[Step], store: Path) -> "State[None] | None":
     """Build one tier. Raises GateError if it misses a bound; its work is sealed all the same.
+
+    One that is begun ahead of the verdict on a tier that it builds on is held back by a bad one.
 
     Args:
         family: The family that it is of.
@@ -100,11 +101,15 @@ def tier(family: str, name: str, steps: Sequence[Step], store: Path) -> None:
         steps: What it takes to build it, each step after what it needs.
         store: Where the artifacts are.
     """
-    made = make(steps, family, Store(store))
+    try:
+        made = crew().make(steps)
+    except HeldBackError as error:
+        return Cancelled(name="Held back", message=str(error))
     verdicts = made["gate"].manifest.outcome.verdicts
     artifacts.gate(family, name, verdicts)
     if missed := [_miss(verdict) for verdict in verdicts if not verdict.passed]:
         raise GateError(f"{name} missed its gate: {'; '.join(missed)}")
+    return None
 
 
 @flow(name="tier held back", flow_run_name="Hold back {name}", persist_result=False)
@@ -123,32 +128,11 @@ def steps_of(tier: str, steps: Iterable[Step]) -> list[Step]:
     return [step for step in steps if step.tier == tier]
 
 
-def make(steps: Iterable[Step], family: str, store: Store) -> dict[str, Made]:
-    """Make steps one after the other; by the step's name. The family's head moves with each."""
-    made = {}
-    for step in steps:
-        # Not with the tier's name, which its flow has: for each set of tags Prefect keeps a thread
-        # with a client that asks whether they are limited. Were no two tasks' tags the same, that
-        # would be half of the time in which a build reuses its steps.
-        with TagsContext(current_tags={family, step.recipe.stage}):
-            made[step.name] = stage(step, family, store).result()
-        head = store.head(family)
-        if head.get(step.id) != step.recipe.key:
-            store.set_head(family, {**head, step.id: step.recipe.key})
-    return made
-
-
 def forget_others(steps: Iterable[Step], family: str, store: Store) -> None:
     """Take from the family's head the steps that it no longer has."""
     head, known = store.head(family), {step.id for step in steps}
     if head.keys() - known:
         store.set_head(family, {one: key for one, key in head.items() if one in known})
-
-
-def _stopped_by(spec: FamilySpec, name: str, stopped: Collection[str]) -> str | None:
-    """The tier in `stopped` that `name` starts from or is taught by."""
-    tier = spec.tiers[name]
-    return next((one for one in (tier.start.parent, tier.teacher) if one in stopped), None)
 
 
 def _miss(verdict: Verdict) -> str:

@@ -11,7 +11,6 @@ from prefect.client.orchestration import get_client
 from prefect.client.schemas.objects import ConcurrencyLimitConfig, ConcurrencyLimitStrategy
 from prefect.deployments.runner import RunnerDeployment
 from prefect.events import DeploymentEventTrigger
-from prefect.exceptions import ObjectNotFound
 from prefect.flows import Flow
 from prefect.types.entrypoint import EntrypointType
 
@@ -20,8 +19,10 @@ from family.spec import FamilySpec
 from family.upkeep import Cron, Interval, RRule, Schedule
 from flows.events import CHANGED, PROMOTED, resource
 from flows.look import look
+from flows.pools import deployment
 from flows.rebuild import rebuild
 from flows.release import release
+from flows.worker import on_pool
 
 #: Work pools in one answer; the server gives no more.
 MOST = 200
@@ -62,19 +63,39 @@ def deployments(spec: FamilySpec, config: Path, store: Path) -> Iterator[RunnerD
         yield _deployed(look, spec, where, "Look whether the flagship changed.", schedule=every)
 
 
-def register(found: RunnerDeployment, pool: str) -> None:
-    """Register a deployment for a work pool; DescentError names the pools if it is not there."""
+def for_pools(spec: FamilySpec) -> dict[str, RunnerDeployment]:
+    """By pool, that by which its workers make the steps that `runs_on` gives to it."""
+    return {
+        pool: RunnerDeployment.from_flow(
+            on_pool,
+            deployment(spec.family, pool),
+            description=f"Make steps of {spec.family} that a build orders: {', '.join(made)}.",
+            tags=[spec.family, *spec.rebuild.tags],
+            entrypoint_type=EntrypointType.MODULE_PATH,
+        )
+        for pool in sorted({*spec.runs_on.values()})
+        if (made := [stage for stage, place in spec.runs_on.items() if place == pool])
+    }
+
+
+def check_pools(asked: Mapping[str, str]) -> None:
+    """`asked` has the settings that name pools. DescentError for all that are not there."""
     with get_client(sync_client=True) as client:
-        try:
-            client.read_work_pool(pool)
-        except ObjectNotFound:
-            # Without a limit the client sends none, which the server refuses.
-            there = sorted(one.name for one in client.read_work_pools(limit=MOST))
-            known = f"There is {', '.join(there)}." if there else "There is none yet."
-            raise DescentError(
-                f"rebuild.pool: Prefect has no work pool {pool}. {known} Make it: prefect "
-                f"work-pool create {pool} --type process"
-            ) from None
+        # Without a limit the client sends none, which the server refuses.
+        there = {one.name for one in client.read_work_pools(limit=MOST)}
+    missing = {where: pool for where, pool in asked.items() if pool not in there}
+    if missing:
+        known = f"There is {', '.join(sorted(there))}." if there else "There is none yet."
+        faults = "; ".join(f"{where} names {pool}" for where, pool in missing.items())
+        make = " && ".join(
+            f"prefect work-pool create {pool} --type process"
+            for pool in sorted({*missing.values()})
+        )
+        raise DescentError(f"Prefect has no such work pool: {faults}. {known} Make it: {make}")
+
+
+def register(found: RunnerDeployment, pool: str) -> None:
+    """Register a deployment for a work pool."""
     found.apply(work_pool_name=pool)
 
 

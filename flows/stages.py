@@ -30,7 +30,7 @@ STAGES = {
         Stage("distill", "family.distill.train:distill", (spec.Distill,), resumes=True),
         Stage("evaluate", "family.evaluate.score:evaluate", (spec.Evaluate,)),
         Stage("export", "export.build:export", (spec.Export,)),
-        Stage("verify", "export.verify:verify", (spec.Verify,)),
+        Stage("verify", "export.verify:verify", (spec.Verify,), alone=True),
         Stage("gate", "family.evaluate.gate:gate", (spec.Gate,), heavy=False),
     )
 }

@@ -1,5 +1,9 @@
 """One stage as a Prefect task: a name, a progress bar and a log around `family.run.make`."""
 
+from collections.abc import Iterator
+from contextlib import contextmanager
+from contextvars import ContextVar
+
 from prefect import get_run_logger, task
 from prefect.cache_policies import NO_CACHE
 from prefect.client.schemas.objects import State
@@ -9,15 +13,28 @@ from prefect.states import Completed
 from family.errors import DescentError
 from family.plan import Step
 from family.progress import Progress
-from family.run import Made, make
+from family.run import Made, make, reuse
+from family.stopping import Stop
 from family.store import Store
 from flows import assets, stages
 from flows.artifacts import ProgressBar
 from flows.logs import StageLog
 from flows.names import of_run
+from flows.pools import made_on
 from flows.watch import watcher
 
 STATES = {"built": "Completed", "reused": "Reused"}
+_stop: ContextVar[Stop] = ContextVar("stop")
+
+
+@contextmanager
+def stopping(stop: Stop) -> Iterator[None]:
+    """A task that is submitted in the block to a thread ends when `stop` is asked for."""
+    token = _stop.set(stop)
+    try:
+        yield
+    finally:
+        _stop.reset(token)
 
 
 # No retries and no cache of Prefect's: a stage that failed fails again, and the store knows
@@ -28,9 +45,17 @@ STATES = {"built": "Completed", "reused": "Reused"}
     cache_policy=NO_CACHE,
     persist_result=False,
 )
-def stage(step: Step, family: str, store: Store) -> State[Made]:
-    """Reuse the step's artifact or build it; the run's state says which."""
-    follow, bar = watcher.get(), ProgressBar(family, step)
+def stage(step: Step, family: str, store: Store, pool: str | None = None) -> "State[Made]":
+    """Reuse the step's artifact, or have it built here or on a work pool; the run's state says
+    what became of it."""
+    made = _made(step, family, store, pool)
+    return Completed(name=STATES[made.how], data=made)
+
+
+# Not in the task: that is sent to other processes as it stands, with all that it names, which may
+# be no context variable.
+def _made(step: Step, family: str, store: Store, pool: str | None) -> Made:
+    follow, bar, stop = watcher.get(), ProgressBar(family, step), _stop.get(Stop())
     told = get_run_logger()
     log = StageLog(store.log(step.recipe.key), told)
 
@@ -43,7 +68,10 @@ def stage(step: Step, family: str, store: Store) -> State[Made]:
         follow.warned(message)
         told.warning(message)
 
-    follow.begins(step)
+    if pool:
+        return reuse(step, family, store, warn=warn) or made_on(
+            pool, step, family, store, stop, warn
+        )
     try:
         made = make(
             step,
@@ -53,13 +81,12 @@ def stage(step: Step, family: str, store: Store) -> State[Made]:
             prefect_run_id=flow_run.id,
             on_progress=on_progress,
             warn=warn,
+            stop=stop,
         )
     except DescentError:
         log.fail()
-        follow.failed(step)
         raise
     if made.how == "built":
         log.end()
         assets.sealed(store, family, step, made.manifest)
-    follow.ended(step, made)
-    return Completed(name=STATES[made.how], data=made)
+    return made

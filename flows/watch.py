@@ -8,7 +8,8 @@ from family.run import Made
 
 
 class Watcher:
-    """Hears what a build does; this one keeps silent."""
+    """Hears what a build does, of one step at a time except for `progressed` and `warned`; this one
+    keeps silent."""
 
     def begins(self, step: Step) -> None:
         """A step is looked at, and built unless it can be reused."""
@@ -28,3 +29,9 @@ class Watcher:
 
 #: The watcher of the builds that this process runs.
 watcher: ContextVar[Watcher] = ContextVar("watcher", default=Watcher())  # noqa: B039
+
+
+def watching() -> Watcher:
+    """Whoever follows now. For flows, which are sent to other processes as they stand, with all
+    that they name, which may be no context variable."""
+    return watcher.get()

@@ -16,7 +16,8 @@ def command(config: Path, store: Path, pool: str | None) -> None:
 
     A worker of that pool runs them: when the schedule of the family's `rebuild` section comes due,
     when its flagship changes, and when another family that it waits for is promoted. CONFIG and the
-    store must be where the worker runs, under these paths.
+    store must be where the worker runs, under these paths. Each pool of `runs_on` gets a deployment
+    more, by which its workers make the stages that it is to run.
 
     \b
     Example:
@@ -29,17 +30,23 @@ def command(config: Path, store: Path, pool: str | None) -> None:
     from flows.server import prefect_server
 
     with prefect_server() as url:
-        from flows.deployments import register
+        from flows.deployments import check_pools, for_pools, register
 
         spec, made = found(config, store)
-        if not (pool := pool or spec.rebuild.pool):
+        pool = pool or spec.rebuild.pool
+        asked = {f"runs_on.{stage}": place for stage, place in spec.runs_on.items()}
+        check_pools(({"rebuild.pool": pool} if pool else {}) | asked)
+        if not (pool or asked):
             raise DescentError(
                 "rebuild.pool: no work pool is named. Name one there or with --pool, or run the "
                 f"family on this machine: descent serve {config}"
             )
-        for one in made:
-            register(one, pool)
+        places = [(place, one) for place, one in for_pools(spec).items()]
+        places += [(pool, one) for one in made if pool]
+        for place, one in places:
+            register(one, place)
         show(
-            *(f"{one.flow_name}/{one.name} is deployed to {pool}" for one in made),
-            f"The server: {url}. Start a worker: prefect worker start --pool {pool}",
+            *(f"{one.flow_name}/{one.name} is deployed to {place}" for place, one in places),
+            f"The server: {url}. Start workers:",
+            *(f"  prefect worker start --pool {place}" for place in sorted({*dict(places)})),
         )

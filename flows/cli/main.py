@@ -14,6 +14,7 @@ COMMANDS = (
     "status",
     "scorecard",
     "map",
+    "timeline",
     "report",
     "notes",
     "run",

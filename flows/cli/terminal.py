@@ -7,7 +7,7 @@ import time
 from typing import Self
 
 from rich.console import Console
-from rich.progress import BarColumn, SpinnerColumn, TextColumn, TimeRemainingColumn
+from rich.progress import BarColumn, SpinnerColumn, TaskID, TextColumn, TimeRemainingColumn
 from rich.progress import Progress as Bars
 from rich.text import Text
 
@@ -53,10 +53,11 @@ class Terminal(Watcher):
 
 
 class Screen(Terminal):
-    """A bar under the lines, with what is left of the present step."""
+    """A bar under the lines for each step at work, with what is left of it."""
 
     def __init__(self, where: Console) -> None:
         super().__init__(where)
+        self.of: dict[str, TaskID] = {}
         self.bars = Bars(
             SpinnerColumn(),
             TextColumn("{task.description:24}", markup=False),
@@ -76,44 +77,43 @@ class Screen(Terminal):
         self.bars.stop()
 
     def begins(self, step: Step) -> None:
-        self.bar = self.bars.add_task(step.title, total=None, figures="")
+        self.of[step.id] = self.bars.add_task(step.title, total=None, figures="")
 
     def progressed(self, step: Step, progress: Progress) -> None:
         self.bars.update(
-            self.bar,
+            self.of[step.id],
             completed=progress.done,
             total=progress.total,
             figures=str(progress),
         )
 
     def ended(self, step: Step, made: Made) -> None:
-        self.bars.remove_task(self.bar)
+        self.bars.remove_task(self.of.pop(step.id))
         super().ended(step, made)
 
     def failed(self, step: Step) -> None:
-        self.bars.remove_task(self.bar)
+        self.bars.remove_task(self.of.pop(step.id))
         super().failed(step)
 
 
 class Log(Terminal):
-    """A line every `every` seconds."""
+    """A line every `every` seconds for each step at work."""
 
     def __init__(self, where: Console, every: float = 15.0) -> None:
         super().__init__(where)
         self.every = every
+        self.first: dict[str, tuple[float, float]] = {}
+        self.due: dict[str, float] = {}
 
     def begins(self, step: Step) -> None:
-        self.first: tuple[float, float] | None = None
-        self.due = time.monotonic() + self.every
+        self.due[step.id] = time.monotonic() + self.every
 
     def progressed(self, step: Step, progress: Progress) -> None:
         now = time.monotonic()
-        if self.first is None:
-            self.first = now, progress.done
-        if now < self.due:
+        since, already = self.first.setdefault(step.id, (now, progress.done))
+        if now < self.due[step.id]:
             return
-        self.due = now + self.every
-        since, already = self.first
+        self.due[step.id] = now + self.every
         line = f"{step.title:24}  {progress}"
         if progress.done > already:
             pace = (now - since) / (progress.done - already)

@@ -13,7 +13,7 @@ from pathlib import Path
 from family import plan
 from family.leaves import leaves
 from family.progress import report
-from family.spec import Distill, Export, FamilySpec, ModelShape
+from family.spec import Distill, Evaluate, Export, FamilySpec, ModelShape
 from family.stage import Edge, EdgeKind, Metric, ModelFacts, Outcome, Settings, digest_json, keyed
 from family.store import sha256
 from flows.names import sentence
@@ -23,6 +23,10 @@ from flows.stages import STAGES as REAL
 ENDLESS = 666
 #: `distill.tokens` of a student whose training fails.
 BROKEN = 667
+#: `distill.tokens` of a student whose training reports and takes ten seconds.
+PAUSING = 668
+#: `evaluate.resamples` of a tier that is measured until another one's endless training runs.
+PATIENT = 666
 PROTOCOL = "0" * 64
 SHAPE = ModelShape(
     layers=2, hidden=64, intermediate=128, heads=4, kv_heads=2, head_dim=16, vocabulary=300
@@ -36,7 +40,9 @@ def toy(inputs: Mapping[str, Path], settings: Settings, out: Path) -> Outcome:
 
 def model(inputs: Mapping[str, Path], settings: Settings, out: Path) -> Outcome:
     if isinstance(settings, Distill) and settings.tokens == ENDLESS:
-        _linger(out)
+        _linger(out, 600)
+    if isinstance(settings, Distill) and settings.tokens == PAUSING:
+        _linger(out, 100)
     if isinstance(settings, Distill) and settings.tokens == BROKEN:
         raise ValueError("three is not four")
     if isinstance(settings, Distill):
@@ -60,7 +66,9 @@ def model(inputs: Mapping[str, Path], settings: Settings, out: Path) -> Outcome:
     )
 
 
-def evaluate(inputs: Mapping[str, Path], settings: Settings, out: Path) -> Outcome:
+def evaluate(inputs: Mapping[str, Path], settings: Evaluate, out: Path) -> Outcome:
+    while settings.resamples == PATIENT and not [*out.parent.glob("*/pid")]:
+        time.sleep(0.1)
     _write(inputs, settings, out / "toy.txt")
     values = {"bits_per_byte": 0.6, "kl": 0.31, "agreement": 0.7, "retention": 0.9}
     ours = tuple(_metric("model", name, value) for name, value in values.items())
@@ -140,8 +148,8 @@ def _log_as_the_trainer_does() -> None:
     print("toys.py:7: UserWarning: toys are not models\n  warnings.warn(", flush=True)
 
 
-def _linger(out: Path) -> None:
+def _linger(out: Path, count: int) -> None:
     (out / "pid").write_text(str(os.getpid()))
-    for second in range(600):
-        report(second, 600, "seconds")
+    for tick in range(count):
+        report(tick, count, "ticks")
         time.sleep(0.1)

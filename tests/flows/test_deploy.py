@@ -22,12 +22,13 @@ def test_a_pool_that_is_not_there_is_told_with_those_that_are(
     said = lasting_server.descent("deploy", str(config), "--pool", "gpu")
     assert said.returncode == 1
     assert (
-        "Prefect has no work pool gpu. There is none yet. Make it: prefect work-pool" in said.stderr
+        "Prefect has no such work pool: rebuild.pool names gpu. There is none yet. Make it: "
+        "prefect work-pool create gpu --type process" in said.stderr
     )
 
     lasting_server.prefect("work-pool", "create", "main", "--type", "process")
     said = lasting_server.descent("deploy", str(config), "--pool", "gpu")
-    assert "Prefect has no work pool gpu. There is main." in said.stderr
+    assert "rebuild.pool names gpu. There is main. Make it" in said.stderr
 
 
 def test_the_flows_of_a_family_are_registered_for_its_pool(

@@ -58,8 +58,12 @@ class Shown:
         """What stands in the log of the newest run of a task."""
         asked = {"task_runs": {"name": {"any_": [task]}}, "sort": "EXPECTED_START_TIME_DESC"}
         run = httpx.post(f"{self.server.url}/task_runs/filter", json=asked).json()[0]["id"]
-        asked_logs = {"logs": {"task_run_id": {"any_": [run]}}, "sort": "TIMESTAMP_ASC"}
-        found = httpx.post(f"{self.server.url}/logs/filter", json=asked_logs).json()
+        return self.said(task_run_id=run)
+
+    def said(self, **by: str) -> list[str]:
+        """What stands in the log of a run, as far as it has arrived."""
+        asked = {"logs": {of: {"any_": [run]} for of, run in by.items()}, "sort": "TIMESTAMP_ASC"}
+        found = httpx.post(f"{self.server.url}/logs/filter", json=asked).json()
         return [one["message"] for one in found]
 
     def events(self) -> list[dict[str, Any]]:
@@ -179,6 +183,7 @@ def test_what_the_spec_refuses_of_a_parameter_is_said_in_its_own_words(
     assert failed.state
     said = "tiers.edge.distill.tokens: -1 is out of bounds; it must be at least 1."
     assert failed.state.message == f"{shown.config} has 1 fault:\n  {said}"
+    until(lambda: shown.said(flow_run_id=str(started)))  # of an ended run the page asks but once
     page.goto(f"{shown.home}/runs/flow-run/{started}?tab=Logs")
     see(page, said)
 

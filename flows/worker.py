@@ -1,0 +1,34 @@
+"""The flow by which a worker of a pool makes one step of a family."""
+
+from pathlib import Path
+
+from prefect import flow
+from prefect.client.schemas.objects import State
+from prefect.states import Completed, Failed
+
+from family.errors import DescentError
+from family.store import Store
+from flows.pools import Order
+from flows.stopped import show_as_cancelled
+from flows.tasks import STATES, stage
+
+
+# Its run has a name that whoever orders gives to it.
+@flow(
+    name="stage",
+    retries=0,
+    persist_result=False,
+    on_crashed=[show_as_cancelled],
+)
+def on_pool(order: Order, store: Path) -> State[None]:
+    """Make one step for a build that waits for it elsewhere.
+
+    Args:
+        order: The step.
+        store: Where the artifacts are, for the build and here.
+    """
+    try:
+        made = stage(order.step, order.family, Store(store)).result()
+    except DescentError as error:
+        return Failed(message=str(error))
+    return Completed(name=STATES[made.how])
