@@ -26,7 +26,7 @@ def binaries() -> Path | None:
 
 
 class Server:
-    """Databases sort as English does, not by code point: what depends on order shows."""
+    """Its text sorts as English does, not by code point: what depends on that order shows."""
 
     def __init__(self, programs: Path) -> None:
         self.folder = Path(tempfile.mkdtemp(prefix="pg-", dir="/tmp"))
@@ -99,10 +99,10 @@ class Server:
             "dbname": "postgres",
         }
 
-    def create(self, template: str = "template1") -> str:
-        """Make a database; its name."""
+    def create(self) -> str:
+        """Make a schema, which is to a test as a database of its own; its name."""
         name = f"test{next(self._numbers)}"
-        self.execute(f"CREATE DATABASE {name} TEMPLATE {template}")
+        self.execute(f"CREATE SCHEMA {name}")
         return name
 
     def execute(self, statement: str) -> None:
@@ -112,13 +112,17 @@ class Server:
         with psycopg.connect(**self._administrator, autocommit=True) as connection:
             connection.execute(statement)
 
-    def url(self, database: str) -> str:
+    def url(self, schema: str) -> str:
         """Through a socket, without a password: the quickest."""
-        return f"postgresql://postgres@/{database}?host={self.folder}&port={self.port}"
+        socket = f"host={self.folder}&port={self.port}"
+        return f"postgresql://postgres@/postgres?{socket}&options=-csearch_path%3D{schema}"
 
-    def url_with_password(self, database: str, password: str = PASSWORD) -> str:
+    def url_with_password(
+        self, schema: str, password: str = PASSWORD, database: str = "postgres"
+    ) -> str:
         """Through the network of this machine."""
-        return f"postgresql://postgres:{password}@127.0.0.1:{self.port}/{database}"
+        where = f"127.0.0.1:{self.port}/{database}?options=-csearch_path%3D{schema}"
+        return f"postgresql://postgres:{password}@{where}"
 
     def close(self) -> None:
         self._server.send_signal(signal.SIGQUIT)  # at once: nothing is kept

@@ -23,8 +23,9 @@ VARIABLE = "DESCENT_LINEAGE_URL"
 TURN = 30.0
 #: How long a server may take to answer, in seconds.
 ANSWER = 10
-#: The lock that stands for the whole index in a PostgreSQL database: a number of our own.
+#: The lock that stands for the whole index in a PostgreSQL database: `descent`, as a number.
 LOCK = 0x64657363656E74
+#: How PostgreSQL says that a user may not do something.
 DENIED = "42501"
 
 
@@ -58,7 +59,7 @@ def shown(address: URL) -> str:
 def engine(address: URL) -> Engine:
     """How to reach the database. StoreError if its driver is not installed."""
     server = address.get_backend_name() == "postgresql"
-    patience = {"connect_timeout": ANSWER} if server else {}
+    hurry = server and "connect_timeout" not in address.query
     try:
         # No pool: a connection outlives neither its transaction nor the file that it opened. Keys
         # are sorted as they are in manifests, so that a rebuilt index reads the same.
@@ -66,7 +67,7 @@ def engine(address: URL) -> Engine:
             address,
             poolclass=NullPool,
             json_serializer=partial(json.dumps, sort_keys=True),
-            connect_args={name: patience[name] for name in patience if name not in address.query},
+            connect_args={"connect_timeout": ANSWER} if hurry else {},
         )
     except ImportError as error:
         raise StoreError(

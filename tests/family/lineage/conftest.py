@@ -5,17 +5,12 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-from sqlalchemy import delete
 
-from family.lineage import tables
 from family.lineage.connect import VARIABLE
-from family.lineage.database import reading, writing
+from family.lineage.database import reading
 from family.store import Store
 from tests.family.lineage.hand_built import Family, add_family
 from tests.postgres import Server
-
-#: Of a database that has the tables and no rows, and of one that is the index of `told`.
-Templates = dict[str, str]
 
 
 def pytest_configure(config: pytest.Config) -> None:
@@ -41,47 +36,28 @@ def told(tmp_path_factory: pytest.TempPathFactory) -> Family:
     return made
 
 
-@pytest.fixture(scope="session")
-def templates(
-    postgres: Server, told: Family, tmp_path_factory: pytest.TempPathFactory
-) -> Templates:
-    """Databases to copy, which is quicker than to migrate and to fill."""
-    found = {"empty": postgres.create(), "told": postgres.create()}
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setenv(VARIABLE, postgres.url(found["told"]))
-        with reading(told.store):
-            pass
-        patch.setenv(VARIABLE, postgres.url(found["empty"]))
-        with writing(Store(tmp_path_factory.mktemp("nobody"))) as connection:
-            connection.execute(delete(tables.store))
-    return found
-
-
 @pytest.fixture
-def index(
+def new_index(
     kind: str, request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch
-) -> Callable[[str], None]:
-    """Gives the test's store an index of its own: a copy of a template."""
+) -> Callable[[], None]:
+    """Lets the index be in a new place from now on; on SQLite that is up to the store."""
     if kind == "sqlite":
-        return lambda template: None
+        return lambda: None
     server: Server = request.getfixturevalue("postgres")
-    templates: Templates = request.getfixturevalue("templates")
-
-    def index(template: str) -> None:
-        monkeypatch.setenv(VARIABLE, server.url(server.create(templates.get(template, template))))
-
-    return index
+    return lambda: monkeypatch.setenv(VARIABLE, server.url(server.create()))
 
 
 @pytest.fixture
-def store(tmp_path: Path, index: Callable[[str], None]) -> Store:
-    index("empty")
+def store(tmp_path: Path, new_index: Callable[[], None]) -> Store:
+    new_index()
     return Store(tmp_path / "store")
 
 
 @pytest.fixture
-def family(told: Family, tmp_path: Path, index: Callable[[str], None]) -> Family:
+def family(told: Family, tmp_path: Path, new_index: Callable[[], None]) -> Family:
     """A copy of `told`, for tests that write."""
     shutil.copytree(told.store.root, tmp_path / "store")
-    index("told")
-    return Family(Store(tmp_path / "store"), told.name, dict(told.heads), dict(told.kept))
+    new_index()
+    store = Store(tmp_path / "store")
+    with reading(store):  # which fills an index that is new
+        return Family(store, told.name, dict(told.heads), dict(told.kept))

@@ -71,20 +71,20 @@ def test_a_password_works_and_is_never_shown(
     monkeypatch: pytest.MonkeyPatch,
     capfd: pytest.CaptureFixture[str],
 ) -> None:
-    name = postgres.create()
-    monkeypatch.setenv(VARIABLE, postgres.url_with_password(name))
+    schema = postgres.create()
+    monkeypatch.setenv(VARIABLE, postgres.url_with_password(schema))
     family = Family(store)
     add_flagship(family)
     family.end()
     assert Lineage(store).families() == ["toy"]
 
-    monkeypatch.setenv(VARIABLE, postgres.url_with_password(name, "wrong-91c2"))
+    monkeypatch.setenv(VARIABLE, postgres.url_with_password(schema, "wrong-91c2"))
     with pytest.raises(
         StoreError, match=r"the lineage index cannot be used: .*password authentication failed for "
     ) as refused:
         Lineage(store).families()
 
-    monkeypatch.setenv(VARIABLE, postgres.url_with_password("nowhere"))
+    monkeypatch.setenv(VARIABLE, postgres.url_with_password(schema, database="nowhere"))
     with pytest.raises(
         StoreError, match=r'database "nowhere" does not exist\. Start the server, or mend the host'
     ) as missing:
@@ -128,9 +128,8 @@ def test_a_missing_driver_is_named_with_the_command_that_installs_it(
 def test_a_user_who_may_not_make_tables_is_told_so(
     store: Store, postgres: Server, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    name = postgres.create()
     postgres.execute("CREATE ROLE guest LOGIN")
-    monkeypatch.setenv(VARIABLE, postgres.url(name).replace("postgres@", "guest@"))
+    monkeypatch.setenv(VARIABLE, postgres.url("public").replace("postgres@", "guest@"))
     with pytest.raises(StoreError, match=r"cannot be used: permission denied for schema public"):
         Lineage(store).families()
 

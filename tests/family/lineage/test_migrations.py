@@ -72,12 +72,12 @@ def test_the_migrations_make_the_tables_that_the_code_knows(store: Store) -> Non
 
 @pytest.mark.parametrize("revision", REVISIONS)
 def test_an_index_of_an_older_schema_is_upgraded_with_its_rows_as_it_is_opened(
-    released: Family, index: Callable[[str], None], revision: str
+    released: Family, new_index: Callable[[], None], revision: str
 ) -> None:
     before = contents(released.store)
     assert all(before.values())
     status = Lineage(released.store).status("toy")
-    renew(released.store, index)
+    renew(released.store, new_index)
     at_revision(released.store, revision, before)
 
     assert Lineage(released.store).status("toy") == status
@@ -86,10 +86,10 @@ def test_an_index_of_an_older_schema_is_upgraded_with_its_rows_as_it_is_opened(
 
 @pytest.mark.parametrize("revision", REVISIONS)
 def test_rows_that_no_file_of_the_store_tells_of_are_kept_too(
-    released: Family, store: Store, index: Callable[[str], None], revision: str
+    released: Family, store: Store, new_index: Callable[[], None], revision: str
 ) -> None:
     before = contents(released.store)
-    renew(store, index)
+    renew(store, new_index)
     at_revision(store, revision, before)
 
     after = contents(store)
@@ -133,8 +133,8 @@ def test_names_sort_by_code_point_on_every_database(family: Family) -> None:
             assert plain == set()
 
 
-def renew(store: Store, index: Callable[[str], None]) -> None:
-    """Give the store a database without a schema."""
+def renew(store: Store, new_index: Callable[[], None]) -> None:
+    """Give the store a new and empty database."""
     for path in store.root.glob("lineage.db*"):
         path.unlink()
-    index("template1")
+    new_index()

@@ -12,11 +12,11 @@ from tests.postgres import Server
 
 
 def test_every_question_has_the_same_answer_on_postgresql(
-    tmp_path: Path, postgres: Server, templates: dict[str, str], monkeypatch: pytest.MonkeyPatch
+    tmp_path: Path, postgres: Server, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     store = Store(tmp_path / "store")
     here = answers(store)
-    monkeypatch.setenv(VARIABLE, postgres.url(postgres.create(templates["empty"])))
+    monkeypatch.setenv(VARIABLE, postgres.url(postgres.create()))
     there = answers(store)
     for name, answer in here.items():
         assert there[name] == answer, name
