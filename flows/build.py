@@ -75,6 +75,7 @@ def build_tier(family: str, name: str, steps: Sequence[Step], store: Path) -> No
             crew().await_turn(steps)
         except HeldBackError as error:
             hold_back(name, str(error), return_state=True)
+            watching().held_back(name)
             return
         shown = tier(family, name, steps, store, return_state=True)
         if not shown.is_cancelled():

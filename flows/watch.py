@@ -23,6 +23,9 @@ class Watcher:
     def failed(self, step: Step) -> None:
         """A step's artifact will not be there."""
 
+    def held_back(self, tier: str) -> None:
+        """A tier is not built, since one that it builds on is not there."""
+
     def warned(self, message: str) -> None:
         """Something that the build goes on after."""
 
