@@ -99,7 +99,7 @@ def main() -> int:
         if any(isinstance(term, ForwardKL) for term in tier.distill.loss)
     ]
     store = Store(options.store)
-    with store.lock():
+    with store.lock(spec.family):
         scores = dict(measured(controls(spec), store))
     text = table(spec, scores)
     print(text)

@@ -124,7 +124,8 @@ def _name_faults(name: str, tier: Mapping[str, Any], tiers: list[str]) -> Iterat
 
 def _distill_faults(name: str, tier: Mapping[str, Any]) -> Iterator[Fault]:
     asked, place = _mapping(tier, "distill"), ("tiers", name, "distill")
-    step = _valid(Distill, {one: asked[one] for one in ("batch", "accumulate") if one in asked})
+    named = ("batch", "accumulate", "distributed")
+    step = _valid(Distill, {one: asked[one] for one in named if one in asked})
     if step and step.batch % step.accumulate:
         parts = [n for n in range(1, step.batch + 1) if step.batch % n == 0]
         near = [*(n for n in parts if n < step.accumulate)][-1:]
@@ -133,6 +134,13 @@ def _distill_faults(name: str, tier: Mapping[str, Any]) -> Iterator[Fault]:
             (*place, "accumulate"),
             f"{step.accumulate} does not divide distill.batch, which is {step.batch}. "
             f"Use {' or '.join(map(str, near))}.",
+        )
+    elif step and step.batch % (shares := step.accumulate * step.distributed.world):
+        above = -(-step.batch // shares) * shares
+        yield Fault(
+            (*place, "batch"),
+            f"{step.batch} blocks cannot be shared out evenly: {step.distributed.world} processes "
+            f"take {step.accumulate} parts each. Use {above}, or other numbers of them.",
         )
     quantize = _valid(QuantizationAware, asked.get("quantize"))
     exports = _exports(tier)

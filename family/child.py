@@ -1,22 +1,29 @@
 """The process in which a heavy stage runs: `python -m family.child JOB`.
 
 Its memory is gone when it ends, a kill of it does not take the builder along, and it ends when
-the builder does: its standard input is a pipe that the builder holds open. What it has to say
-goes through another pipe, which works on a full disk too.
+the builder does: its standard input is a socket that the builder holds open. What it has to say
+goes through the same socket, which works on a full disk too. A stage may have several such
+processes, under `family.parallel.agent`: the first of them tells how far it is and what it made,
+and any of them what went wrong.
 """
 
 import importlib
 import os
+import select
+import signal
 import sys
 import threading
 import traceback
 from collections.abc import Callable, Mapping
+from contextlib import suppress
 from pathlib import Path
 from typing import cast
 
 from pydantic import BaseModel
 
 from family.errors import DescentError
+from family.parallel.place import here
+from family.passing import may_pass
 from family.progress import Progress, listen
 from family.stage import Outcome, Settings
 from family.store import disk_faults
@@ -27,6 +34,10 @@ ALLOCATOR = {
     "MALLOC_MMAP_THRESHOLD_": str(2**30),
     "MALLOC_TRIM_THRESHOLD_": str(2**32),
 }
+
+#: How torch says that it got no memory, on processors and on devices.
+OUT_OF_MEMORY = ("can't allocate memory", "OutOfMemoryError", "out of memory")
+SMALLER = "Let it take less (raise `accumulate`, lower `batch`), or use a larger machine."
 
 StageFunction = Callable[[Mapping[str, Path], Settings, Path], Outcome]
 
@@ -41,6 +52,11 @@ class Job(BaseModel):
     out: Path
     said_fd: int
 
+    def asked(self) -> Settings:
+        """The stage's settings."""
+        settings_type = cast(type[Settings], load(self.settings_type))
+        return settings_type.model_validate_json(self.settings, by_name=True)
+
 
 class Report(BaseModel):
     """How it went: an outcome, or an error and whether the user can mend it."""
@@ -49,6 +65,9 @@ class Report(BaseModel):
     error: str | None = None
     exit_code: int = 1
     expected: bool = False
+    may_pass: bool = False
+    lost: bool = False
+    """One of several processes was ended from outside, and the others' errors follow from that."""
 
 
 class Said(BaseModel):
@@ -71,15 +90,29 @@ def call(function: str, inputs: Mapping[str, Path], settings: Settings, out: Pat
 
 
 def told(error: Exception) -> str:
-    """`ValueError: three is not four`."""
-    return f"{type(error).__name__}: {error}"
+    """`ValueError: three is not four`; what memory lacks, with the way on."""
+    text = f"{type(error).__name__}: {error}".rstrip(": ")
+    if isinstance(error, MemoryError) or any(sign in text for sign in OUT_OF_MEMORY):
+        text += f". Memory ran out. {SMALLER}"
+    return text
+
+
+def ended_by(number: int) -> str:
+    """`was ended by SIGTERM`."""
+    told = f"was ended by {signal.Signals(number).name}"
+    if number == signal.SIGKILL:
+        told += f", which is what the kernel does when memory runs out. If it did: {SMALLER}"
+    return told
 
 
 def until_builder_ends() -> None:
-    """Return once standard input does, which the builder holds open."""
-    # Not through sys.stdin: a lock held on it at exit aborts the interpreter.
-    while os.read(0, 1024):
-        pass
+    """Return once standard input does, which the builder holds open, or the parent process."""
+    parent = os.getppid()
+    with suppress(ConnectionResetError):  # it was killed before it had read all that was said
+        while os.getppid() == parent:
+            # Not through sys.stdin: a lock held on it at exit aborts the interpreter.
+            if select.select([0], [], [], 1.0)[0] and not os.read(0, 1024):
+                return
 
 
 def _end_with_builder() -> None:
@@ -90,25 +123,34 @@ def _end_with_builder() -> None:
 def main(path: Path) -> int:
     threading.Thread(target=_end_with_builder, daemon=True).start()
     job = Job.model_validate_json(path.read_bytes())
-    pipe = os.fdopen(job.said_fd, "w", buffering=1)
+    first = here().first
+    pipe = os.fdopen(job.said_fd, "w", buffering=1, closefd=False)
 
     def say(said: Said) -> None:
         pipe.write(said.model_dump_json() + "\n")
 
-    listen(lambda progress: say(Said(progress=progress)))
-    settings_type = cast(type[Settings], load(job.settings_type))
-    settings = settings_type.model_validate_json(job.settings, by_name=True)
+    if first:
+        listen(lambda progress: say(Said(progress=progress)))
+    settings = job.asked()
     report = Report()
     try:
         report.outcome = call(job.function, job.inputs, settings, job.out)
     except DescentError as error:
         report.error, report.expected, report.exit_code = str(error), True, error.exit_code
+        report.may_pass = may_pass(error)
     except Exception as error:
         traceback.print_exc()
-        report.error = told(error)
-    say(Said(report=report))
+        report.error, report.may_pass = told(error), may_pass(error)
+    if first or not report.outcome:
+        say(Said(report=report))
     return 0 if report.outcome else 1
 
 
 if __name__ == "__main__":
-    sys.exit(main(Path(sys.argv[1])))
+    code = main(Path(sys.argv[1]))
+    if here().world > 1:
+        # Neither kept nor destroyed does torch 2.13's gloo group let a process end reliably: its
+        # thread wants the interpreter's lock, which whoever tears it down and waits for it holds.
+        sys.stdout.flush()
+        os._exit(code)
+    sys.exit(code)

@@ -6,10 +6,12 @@ from collections.abc import Sequence
 class DescentError(Exception):
     """Anything the user can mend. The command line prints it without a traceback.
 
-    `exit_code` is what `descent` ends with.
+    `exit_code` is what `descent` ends with. What `may_pass` is worth another try: what a network or
+    a lost worker brought about, never a bad spec or a missed gate.
     """
 
     exit_code = 1
+    may_pass = False
 
 
 class SpecError(DescentError):

@@ -18,7 +18,7 @@ from family.spec import (
     HubSource,
     PyPISource,
 )
-from family.store import sha256
+from family.store import sha256, write_json
 
 #: What of a folder decides how its model reads, answers and writes; a README, say, does not.
 DECIDING = (
@@ -182,7 +182,5 @@ class _Digests:
     def save(self) -> None:
         if not self._cache or self._known == self._read:
             return
-        part = self._cache.with_name(self._cache.name + ".part")
         with suppress(OSError):  # no store yet, or one that may only be read
-            part.write_text(json.dumps(self._known, indent=2))
-            part.replace(self._cache)
+            write_json(self._cache, self._known)

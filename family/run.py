@@ -1,24 +1,21 @@
-"""Reuse an artifact, or build it in a scratch folder, verify it and seal it.
+"""Make one step: reuse its artifact, or build it in a scratch folder, verify and seal it.
 
-Needs no Prefect: a Prefect task is a few lines around `make`, and tests walk this same path.
+Needs no Prefect: a Prefect task is a few lines around `make`, and tests walk the same path.
 """
 
-import os
-import signal
-import subprocess
-import sys
 import time
 import traceback
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import IO, Literal
+from typing import Literal
 
-from family import child
-from family.errors import DescentError, StageError
+from family import child, heavy
+from family.errors import DescentError
 from family.lineage.record import record
 from family.machine import Energy, environment
+from family.passing import may_pass
 from family.plan import Step
 from family.progress import Listener
 from family.stage import Outcome, Stage
@@ -52,35 +49,14 @@ def make(
     StageError, or the stage's own DescentError, or KeyboardInterrupt once `stop` has ended a heavy
     stage; what was sealed before stays.
     """
-    if made := reuse(step, family, store, warn=warn, recorded=recorded):
-        return made
-    recipe = step.recipe
-    folders = {name: store.folder(key) for name, key in recipe.inputs.items()}
-    inputs = {name: folder for name, folder in folders.items() if folder.is_dir()}  # no leaves
-    started, clock = datetime.now(UTC), time.monotonic()
-    with disk_faults(store.root), Energy() as energy:
-        scratch = store.scratch(recipe.key, keep=stage.resumes)
-        if stage.heavy:
-            outcome = _in_child(step, stage, inputs, scratch, store, on_progress, stop or Stop())
-        else:
-            outcome = _here(step, stage, inputs, scratch, store)
-
-    def origin() -> Origin:
-        return Origin(
-            family=family,
-            tier=step.tier,
-            step=step.name,
-            started=started.isoformat(timespec="milliseconds"),
-            seconds=round(time.monotonic() - clock, 2),
-            energy_joules=energy.joules(),
-            seed=getattr(recipe.settings, "seed", None),
-            prefect_run_id=prefect_run_id,
-            environment=environment(),
-        )
-
-    manifest = store.seal(recipe, scratch, outcome, origin)
-    if recorded:
-        record(store, manifest, family, step.tier, step.name)
+    stop = stop or Stop()
+    # Held while it is looked at too: whoever is making it will soon have made it.
+    with store.making(step.recipe.key, step.title, on_wait=warn, stop=stop):
+        if made := reuse(step, family, store, warn=warn, recorded=recorded):
+            return made
+        manifest = _built(step, family, stage, store, prefect_run_id, on_progress, stop)
+        if recorded:
+            record(store, manifest, family, step.tier, step.name)
     return Made("built", manifest)
 
 
@@ -104,6 +80,44 @@ def reuse(
     return Made("reused", manifest)
 
 
+def _built(
+    step: Step,
+    family: str,
+    stage: Stage,
+    store: Store,
+    prefect_run_id: str | None,
+    on_progress: Listener | None,
+    stop: Stop,
+) -> Manifest:
+    recipe = step.recipe
+    folders = {name: store.folder(key) for name, key in recipe.inputs.items()}
+    inputs = {name: folder for name, folder in folders.items() if folder.is_dir()}  # no leaves
+    processes = heavy.processes(recipe.settings)
+    started, clock = datetime.now(UTC), time.monotonic()
+    with disk_faults(store.root), Energy() as energy:
+        scratch = store.scratch(recipe.key, keep=stage.resumes)
+        outcome = (
+            heavy.run(step, stage, inputs, scratch, store, on_progress, stop)
+            if stage.heavy
+            else _here(step, stage, inputs, scratch, store)
+        )
+
+    def origin() -> Origin:
+        return Origin(
+            family=family,
+            tier=step.tier,
+            step=step.name,
+            started=started.isoformat(),
+            seconds=time.monotonic() - clock,
+            energy_joules=energy.joules(),
+            seed=getattr(recipe.settings, "seed", None),
+            prefect_run_id=prefect_run_id,
+            environment=environment() | ({"processes": processes} if processes > 1 else {}),
+        )
+
+    return store.seal(recipe, scratch, outcome, origin)
+
+
 def _here(
     step: Step, stage: Stage, inputs: Mapping[str, Path], scratch: Path, store: Store
 ) -> Outcome:
@@ -115,102 +129,4 @@ def _here(
     except Exception as error:
         log = store.log(recipe.key)
         log.write_text(traceback.format_exc())
-        raise StageError(_account(step, child.told(error), log)) from error
-
-
-def _in_child(
-    step: Step,
-    stage: Stage,
-    inputs: Mapping[str, Path],
-    scratch: Path,
-    store: Store,
-    on_progress: Listener | None,
-    stop: Stop,
-) -> Outcome:
-    recipe = step.recipe
-    settings_type = type(recipe.settings)  # the very variant, where the stage takes several
-    reader, writer = os.pipe()
-    job = child.Job(
-        function=stage.function,
-        settings_type=f"{settings_type.__module__}:{settings_type.__qualname__}",
-        settings=recipe.settings.model_dump_json(),
-        inputs=dict(inputs),
-        out=scratch,
-        said_fd=writer,
-    )
-    path = store.root / "scratch" / f"{recipe.key}.job"
-    log = store.log(recipe.key)
-    with os.fdopen(reader) as pipe:
-        try:
-            path.write_text(job.model_dump_json())
-            with log.open("wb") as output:
-                # A session of its own: Ctrl-C reaches the builder alone, which ends the child.
-                process = subprocess.Popen(
-                    [sys.executable, "-u", "-m", "family.child", str(path)],
-                    stdin=subprocess.PIPE,
-                    stdout=output,
-                    stderr=subprocess.STDOUT,
-                    pass_fds=(writer,),
-                    env={**os.environ, **child.ALLOCATOR},
-                    start_new_session=True,
-                )
-        finally:
-            os.close(writer)
-        try:
-            with stop.ends(lambda: _end(process)):
-                report = _heard(pipe, on_progress)
-                code = process.wait()
-        finally:
-            _end(process)
-            path.unlink()
-    if report.outcome:
-        return report.outcome
-    if stop.asked.is_set():
-        raise KeyboardInterrupt(f"{step.title} was stopped")
-    if report.expected:
-        error = DescentError(f"{step.title}: {report.error}")
-        error.exit_code = report.exit_code
-        raise error
-    raise StageError(_account(step, report.error or _ending(code), log))
-
-
-def _heard(pipe: IO[str], on_progress: Listener | None) -> child.Report:
-    """Pass on what the child says until it ends; its report, or an empty one if it was ended."""
-    report = child.Report()
-    for line in pipe:
-        if not line.endswith("\n"):  # killed while it spoke
-            break
-        said = child.Said.model_validate_json(line)
-        report = said.report or report
-        if said.progress and on_progress:
-            on_progress(said.progress)
-    return report
-
-
-def _end(process: "subprocess.Popen[bytes]") -> None:
-    if process.stdin:
-        process.stdin.close()
-    if process.poll() is None:
-        process.terminate()
-        try:
-            process.wait(10)
-        except subprocess.TimeoutExpired:
-            process.kill()
-            process.wait()
-
-
-def _ending(code: int) -> str:
-    if code >= 0:
-        return f"its process ended with code {code}"
-    told = f"its process was ended by {signal.Signals(-code).name}"
-    if -code == signal.SIGKILL:
-        told += ", which is what the kernel does when memory runs out"
-    return told
-
-
-def _account(step: Step, what: str, log: Path) -> str:
-    return (
-        f"{step.title} failed: {what}\n"
-        f"  The log: {log}\n"
-        f"  What was sealed is kept; the same command goes on from there."
-    )
+        raise heavy.failed(step, child.told(error), log, may_pass(error)) from error

@@ -4,7 +4,7 @@ Each part below is the settings of one stage, and the YAML file is those parts b
 field's default, bound and description feed the settings reference and Prefect's run form.
 """
 
-from typing import Annotated, Literal
+from typing import Annotated, Literal, Self
 
 from pydantic import Field, model_validator
 
@@ -200,6 +200,57 @@ class Notices(Settings):
     """SHA-256 of that file as the build was planned."""
 
 
+# ---- on how many processes -----------------------------------------------------------------
+
+
+class Distributed(Settings):
+    """How many processes share a step's work; started by torchrun if there are several.
+
+    It enters no key, as the machine does not: the batches, their order and the steps are the same
+    on any number of processes, and only sums are taken in another order. What is made is equal as
+    it is on another processor, and who made it stands in the record.
+    """
+
+    processes: int = Field(1, ge=1, description="Processes on each node.")
+    nodes: int = Field(
+        1,
+        ge=1,
+        description="Machines that share the store's folder; `docs/distributed.md` says what to "
+        "start on the others.",
+    )
+    address: str | None = Field(
+        None,
+        description="With several nodes: `host:port` of the one that builds, where the others find "
+        "it.",
+        pattern=r"^[^:\s]+:[0-9]{1,5}$",
+    )
+
+    @property
+    def world(self) -> int:
+        """Processes on all nodes."""
+        return self.processes * self.nodes
+
+    @model_validator(mode="after")
+    def _found_by_the_others(self) -> Self:
+        if self.nodes > 1 and not self.address:
+            raise ValueError(
+                f"{self.nodes} nodes need the `address` of the one that builds: "
+                "`address: host:29500`"
+            )
+        return self
+
+
+class DistributedTraining(Distributed):
+    """Likewise for training: each process takes an equal share of every batch."""
+
+    sharding: Literal["ddp", "fsdp"] = Field(
+        "ddp",
+        description="`ddp` keeps the whole student in each process; `fsdp` (FSDP2) cuts weights, "
+        "gradients and optimizer state into shares, and gathers a layer's weights as it needs "
+        "them.",
+    )
+
+
 # ---- what it is taught with ----------------------------------------------------------------
 
 
@@ -259,6 +310,11 @@ class Responses(Settings):
     )
     seed: int = Field(0, description="Seed of the sampling; unused at temperature 0.")
     batch: int = Field(32, ge=1, description="Prompts answered side by side.")
+    distributed: Distributed = Field(
+        Distributed(),
+        description="Processes that share the batches.",
+        json_schema_extra=NOT_IN_KEY,
+    )
 
 
 class Corpus(Settings):
@@ -283,6 +339,11 @@ class Signal(Settings):
     """What the teacher says about the corpus, captured once for every tier it teaches."""
 
     codec: TopK = Field(TopK(kind="top_k", k=32), description="How next-token odds are kept.")
+    distributed: Distributed = Field(
+        Distributed(),
+        description="Processes that share the blocks.",
+        json_schema_extra=NOT_IN_KEY,
+    )
 
 
 class FullVocabulary(Settings):
@@ -430,6 +491,20 @@ class Distill(Settings):
         description="Steps between checkpoints; a killed run goes on from the last.",
         json_schema_extra=NOT_IN_KEY,
     )
+    distributed: DistributedTraining = Field(
+        DistributedTraining(),
+        description="Processes that share each step's batch.",
+        json_schema_extra=NOT_IN_KEY,
+    )
+
+    @model_validator(mode="after")
+    def _optimizer_that_can_be_sharded(self) -> Self:
+        if self.optimizer == "adamw_8bit" and self.distributed.sharding == "fsdp":
+            raise ValueError(
+                "`optimizer: adamw_8bit` has no rule for weights that fsdp has cut up. Use "
+                "`optimizer: adamw`, or `distributed: {sharding: ddp}`"
+            )
+        return self
 
 
 class Evaluate(Settings):

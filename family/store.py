@@ -5,7 +5,8 @@ artifacts/<key>/        what a stage wrote, and manifest.json, written last
 scratch/<key>/          half-done work; a killed stage that resumes finds its checkpoints here
 families/<family>.json  which key each stage of each tier has now
 releases/  decisions/   what people decided about families; see family.ledger
-logs/  lineage.db  lock  id
+lock  locks/            who builds, releases or sweeps; see family.locks
+logs/  lineage.db  id
 """
 
 import errno
@@ -16,7 +17,7 @@ import os
 import shutil
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager, suppress
+from contextlib import ExitStack, contextmanager
 from functools import cached_property
 from pathlib import Path
 from typing import Any, Self
@@ -24,12 +25,16 @@ from uuid import uuid4
 
 from pydantic import Field, ValidationError
 
+from family import locks
 from family.errors import StoreError
 from family.stage import Outcome, Recipe, Scalar, Settings
+from family.stopping import Stop
 
 FORMAT = 1
 MANIFEST = "manifest.json"
 OUTCOME = "outcome.json"
+#: How the names of files end that are not whole yet.
+PART = ".part"
 
 
 class FileDigest(Settings):
@@ -84,11 +89,16 @@ def _files_of(folder: Path) -> Iterator[tuple[str, Path]]:
             yield path.relative_to(folder).as_posix(), path
 
 
-def digests(folder: Path) -> dict[str, FileDigest]:
-    """Sizes and digests of all files below `folder`, the manifest left out."""
+def digests(folder: Path, *, settle: bool = False) -> dict[str, FileDigest]:
+    """Sizes and digests of all files below `folder`, the manifest left out.
+
+    With `settle` they are on the disk when it returns: they get there while they are read."""
     found = list(_files_of(folder))
     with ThreadPoolExecutor() as pool:
         sums = pool.map(lambda item: sha256(item[1]), found)
+        if settle:
+            folders = (path for path in folder.rglob("*") if path.is_dir())
+            list(pool.map(sync, [*(path for _, path in found), *folders]))
     return {
         name: FileDigest(bytes=path.stat().st_size, sha256=value)
         for (name, path), value in zip(found, sums, strict=True)
@@ -202,11 +212,12 @@ class Store:
             manifest = Manifest(
                 key=recipe.key,
                 recipe=recipe.canonical,
-                files=digests(scratch),
+                files=digests(scratch, settle=True),
                 outcome=outcome,
                 origin=origin(),
             )
-            write_json(scratch / MANIFEST, manifest.model_dump(mode="json"))
+            _write_json(scratch / MANIFEST, manifest.model_dump(mode="json"))
+            sync(scratch)
             target = self.folder(recipe.key)
             if target.exists():
                 shutil.rmtree(target)
@@ -252,46 +263,51 @@ class Store:
         with disk_faults(self.root):
             write_json(self.root / "families" / f"{family}.json", head)
 
-    # ---- one builder at a time -------------------------------------------------------------
+    # ---- who may do what at once -----------------------------------------------------------
 
     @contextmanager
-    def lock(self, *, wait: bool = True, on_wait: Callable[[str], None] = print) -> Iterator[None]:
-        """Hold the store for one build. The lock goes with the process, even if it is killed."""
-        path = self.root / "lock"
-        with path.open("a+") as file:
-            try:
-                fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            except BlockingIOError:
-                file.seek(0)
-                holder = file.read().strip() or "unknown"
-                who = f"{self.root} is held by another build (process {holder})"
-                if not wait:
-                    raise StoreError(
-                        f"{who}. Wait for it, or leave out --no-wait to queue behind it."
-                    ) from None
-                on_wait(f"{who}; waiting for it to end")
-                fcntl.flock(file, fcntl.LOCK_EX)
-            file.seek(0)
-            file.truncate()
-            with suppress(OSError):  # a full disk: whoever waits will not know for whom
-                file.write(str(os.getpid()))
-                file.flush()
+    def lock(
+        self, family: str | None = None, *, wait: bool = True, on_wait: locks.OnWait = print
+    ) -> Iterator[None]:
+        """Hold one family for a build, or the whole store. Other families are built meanwhile."""
+        with disk_faults(self.root), ExitStack() as held:
+            if family is None:
+                held.enter_context(locks.everything(self.root, wait=wait, on_wait=on_wait))
+            else:
+                held.enter_context(locks.family(self.root, family, wait=wait, on_wait=on_wait))
+            yield
+
+    @contextmanager
+    def making(
+        self, key: str, title: str, *, on_wait: locks.OnWait = print, stop: Stop | None = None
+    ) -> Iterator[None]:
+        """Make an artifact; whoever else wants to make it waits, unless `stop` ends the wait."""
+        stop = stop or Stop()
+        with disk_faults(self.root), locks.artifact(self.root, key, title, on_wait, stop):
             yield
 
 
 def write_json(path: Path, value: Any) -> None:
-    """Write whole or not at all."""
-    part = path.with_name(path.name + ".part")
-    with part.open("w") as file:
+    """Write whole or not at all, whoever else writes it."""
+    part = path.with_name(f"{path.name}.{uuid4().hex}{PART}")
+    try:
+        _write_json(part, value)
+        part.replace(path)
+    except BaseException:
+        part.unlink(missing_ok=True)
+        raise
+
+
+def _write_json(path: Path, value: Any) -> None:
+    with path.open("w") as file:
         json.dump(value, file, indent=2, sort_keys=True)
         file.flush()
         os.fsync(file.fileno())
-    part.replace(path)
 
 
-def sync(folder: Path) -> None:
-    """Put a folder's entries on the disk."""
-    handle = os.open(folder, os.O_RDONLY)
+def sync(path: Path) -> None:
+    """Put a file's content, or a folder's entries, on the disk."""
+    handle = os.open(path, os.O_RDONLY)
     try:
         os.fsync(handle)
     finally:

@@ -45,11 +45,11 @@ def build(spec: FamilySpec, store: Path = Path(".descent"), wait: bool = True) -
     Args:
         spec: The family.
         store: Where the artifacts are.
-        wait: Whether to queue behind another build of this store, or else to refuse.
+        wait: Whether to queue behind another build of this family, or else to refuse.
     """
     opened = Store(store)
     pools.check(spec)
-    with tags(spec.family), opened.lock(wait=wait, on_wait=watching().warned):
+    with tags(spec.family), opened.lock(spec.family, wait=wait, on_wait=watching().warned):
         steps = planning.steps(spec, opened)
         forget_others(steps, spec.family, opened)
         set_heads(opened, spec.family)  # makes the index too, before several steps at once would

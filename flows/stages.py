@@ -24,7 +24,7 @@ STAGES = {
             resumes=True,
         ),
         Stage("corpus", "family.corpus.blocks:corpus", (spec.Corpus,), version=2),
-        Stage("signal", "family.signal.capture:signal", (spec.Signal,)),
+        Stage("signal", "family.signal.capture:signal", (spec.Signal,), version=2, resumes=True),
         Stage("vocabulary", "family.student.vocabulary:vocabulary", (spec.TrimmedVocabulary,)),
         Stage("start", "family.student.start:start", (spec.PruneStart, spec.RandomStart)),
         Stage("distill", "family.distill.train:distill", (spec.Distill,), resumes=True),

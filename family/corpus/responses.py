@@ -1,77 +1,91 @@
 """The flagship's own answers to the prompts: response distillation starts here."""
 
 import json
-from collections.abc import Iterator, Mapping
+import shutil
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
 import torch
 
 from family.corpus import prompts
+from family.parallel.pieces import Pieces
+from family.parallel.place import Place, here
 from family.progress import report
 from family.spec import Responses
 from family.stage import DatasetFacts, Outcome
 from family.teacher.open import load, load_tokenizer
 
-PART = "answered.jsonl.part"
-
 
 def responses(inputs: Mapping[str, Path], settings: Responses, out: Path) -> Outcome:
     """Answer all prompts; write train.jsonl and held_out.jsonl with `prompt`, the rendered
-    `context` before the answer, and the `answer` with its end token (unless it was cut)."""
+    `context` before the answer, and the `answer` with its end token (unless it was cut).
+
+    Where several processes run this, each answers its share and the first puts them together."""
     asked = [
         (split, prompt)
         for split in ("train", "held_out")
         for prompt in prompts.read(inputs["prompts"], split)
     ]
-    rows = _answered(out / PART, asked, inputs["flagship"], settings)
+    batches = list(_batches(len(asked), settings.batch))
+    pieces = Pieces(out / "pieces", len(batches))
+    place = here()
+
+    def tell(made: int) -> None:
+        report(min(made * settings.batch, len(asked)), len(asked), "answers")
+
+    _answer(pieces, place, asked, batches, inputs["flagship"], settings, tell)
+    if not place.first:
+        return Outcome()
+    pieces.wait(tell)
+    lines = [line for n in range(pieces.count) for line in pieces.path(n).open()]
+    rows = [json.loads(line) for line in lines]
     for split in ("train", "held_out"):
         with (out / f"{split}.jsonl").open("w") as file:
             for row in rows:
                 if row["split"] == split:
                     kept = {name: row[name] for name in ("prompt", "context", "answer")}
                     file.write(json.dumps(kept) + "\n")
-    (out / PART).unlink()
-    train = [int(row["tokens"]) for row in rows if row["split"] == "train"]
+    shutil.rmtree(pieces.folder)
+    train = [row["tokens"] for row in rows if row["split"] == "train"]
     return Outcome(
         dataset=DatasetFacts(
             kind="responses", train=len(train), held_out=len(rows) - len(train), tokens=sum(train)
         ),
-        facts={"answer_tokens": sum(int(row["tokens"]) for row in rows)},
+        facts={"answer_tokens": sum(row["tokens"] for row in rows)},
     )
 
 
-def _answered(
-    part: Path, asked: list[tuple[str, str]], flagship: Path, settings: Responses
-) -> list[dict[str, str]]:
-    """All answers, batch by batch; those that a killed run left in `part` are not asked again."""
+def _answer(
+    pieces: Pieces,
+    place: Place,
+    asked: list[tuple[str, str]],
+    batches: list[range],
+    flagship: Path,
+    settings: Responses,
+    tell: Callable[[int], None],
+) -> None:
+    """Answer the batches that fall to this process; none that a killed run has left whole."""
+    missing = pieces.missing(place)
+    if not missing:
+        return
     tokenizer = load_tokenizer(flagship)
     tokenizer.padding_side = "left"
     contexts = [render(tokenizer, prompt) for _, prompt in asked]
     # One shape for every batch: each new one would cost a compile of seconds.
     width = max(len(ids) for ids in tokenizer(contexts, add_special_tokens=False)["input_ids"])
-    batches = list(_batches(len(asked), settings.batch))
-    done = _whole_lines(part, [len(batch) for batch in batches])
-    model = load(flagship, torch.bfloat16) if len(done) < len(asked) else None
-
-    rows = done
-    with part.open("w") as file:
-        file.writelines(json.dumps(row) + "\n" for row in done)
-        file.flush()
-        for number, batch in enumerate(batches):
-            report(len(rows), len(asked), "answers")
-            if batch.stop <= len(done):
-                continue
-            torch.manual_seed(settings.seed + number)
-            texts = _generate(model, tokenizer, [contexts[i] for i in batch], width, settings)
+    model = load(flagship, torch.bfloat16)
+    for number in missing:
+        tell(pieces.made())
+        torch.manual_seed(settings.seed + number)
+        batch = batches[number]
+        texts = _generate(model, tokenizer, [contexts[i] for i in batch], width, settings)
+        with pieces.writing(number) as file:
             for i, (answer, tokens) in zip(batch, texts, strict=True):
                 split, prompt = asked[i]
                 row = {"split": split, "prompt": prompt, "context": contexts[i]}
-                rows.append({**row, "answer": answer, "tokens": str(tokens)})
-                file.write(json.dumps(rows[-1]) + "\n")
-            file.flush()
-    report(len(rows), len(asked), "answers")
-    return rows
+                line = json.dumps({**row, "answer": answer, "tokens": tokens})
+                file.write(f"{line}\n".encode())
 
 
 def render(tokenizer: Any, prompt: str) -> str:
@@ -86,20 +100,6 @@ def render(tokenizer: Any, prompt: str) -> str:
 def _batches(count: int, size: int) -> Iterator[range]:
     for start in range(0, count, size):
         yield range(start, min(start + size, count))
-
-
-def _whole_lines(part: Path, sizes: list[int]) -> list[dict[str, str]]:
-    """The rows of the batches that were written whole."""
-    if not part.exists():
-        return []
-    text = part.read_text()
-    rows = [json.loads(line) for line in text[: text.rfind("\n") + 1].splitlines()]
-    whole = 0
-    for size in sizes:
-        if whole + size > len(rows):
-            break
-        whole += size
-    return rows[:whole]
 
 
 @torch.inference_mode()

@@ -12,6 +12,7 @@ from typing import Any
 
 import torch
 from torch import Tensor, nn
+from torch.distributed.tensor import DTensor
 
 
 def on_grid(weights: Tensor, block: int) -> Tensor:
@@ -24,35 +25,47 @@ def on_grid(weights: Tensor, block: int) -> Tensor:
 
 
 class Grid:
-    """All matrices of a model that are stored in int4: its linear layers and its embedding."""
+    """All matrices of a model that are stored in int4: its linear layers and its embedding.
+
+    Of a model that FSDP has cut up it moves this process' shares: a share is whole rows, and a row
+    is whole blocks."""
 
     def __init__(self, model: Any, block: int) -> None:
         self.block = block
-        modules = (m for m in model.modules() if isinstance(m, (nn.Linear, nn.Embedding)))
+        self.modules = [m for m in model.modules() if isinstance(m, (nn.Linear, nn.Embedding))]
+
+    @property
+    def weights(self) -> list[Tensor]:
+        """Their values, which change as these tensors do.
+
+        Looked up anew each time, since FSDP and checkpoints put other parameters in place."""
         # A tied head and its embedding are one weight, and count once.
-        self.weights = list({id(m.weight): m.weight for m in modules}.values())
+        found = {id(module.weight): module.weight for module in self.modules}.values()
+        return [w.to_local() if isinstance(w, DTensor) else w.data for w in found]
 
     @torch.no_grad()
     def holds(self) -> bool:
         """Whether all weights lie on the grid already."""
-        return all(torch.equal(on_grid(w.data, self.block), w.data) for w in self.weights)
+        return all(torch.equal(on_grid(weight, self.block), weight) for weight in self.weights)
 
     @contextmanager
+    @torch.no_grad()
     def applied(self) -> Iterator[None]:
         """Compute with the weights on the grid, and go back to the ones off it.
 
         The gradient that is taken inside reaches the weights as if rounding were the identity
         (straight through; Bengio et al. 2013)."""
-        off_grid = [weight.data for weight in self.weights]
+        weights = self.weights
+        off_grid = [weight.clone() for weight in weights]
         self.settle()
         try:
             yield
         finally:
-            for weight, before in zip(self.weights, off_grid, strict=True):
-                weight.data = before
+            for weight, before in zip(weights, off_grid, strict=True):
+                weight.copy_(before)
 
     @torch.no_grad()
     def settle(self) -> None:
         """Put the weights on the grid."""
         for weight in self.weights:
-            weight.data = on_grid(weight.data, self.block)
+            weight.copy_(on_grid(weight, self.block))

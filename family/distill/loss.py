@@ -57,7 +57,7 @@ class _Fused(torch.autograd.Function):
     ) -> Tensor:
         count = len(hidden)
         exact = torch.promote_types(head.dtype, torch.float32)
-        total = torch.zeros((), dtype=exact)
+        total = torch.zeros((), dtype=exact, device=head.device)
         grad_hidden = torch.empty_like(hidden)
         grad_head = torch.zeros_like(head, dtype=exact)
         for start in range(0, count, ROWS):

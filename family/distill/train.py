@@ -1,10 +1,8 @@
 """The one trainer: transformers' own, with a student, a signal and the loss in it."""
 
 import json
-import math
 import shutil
 from collections.abc import Mapping
-from contextlib import nullcontext
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -13,14 +11,16 @@ import numpy as np
 import torch
 from torch import Tensor
 from torch.utils.data import Dataset
-from transformers import Trainer, TrainerCallback, TrainingArguments
+from transformers import TrainerCallback
 
 from family.corpus import blocks
 from family.corpus.blocks import Blocks
-from family.distill.checkpoint import CheckpointMarks
+from family.distill.checkpoint import CheckpointMarks, Mark
 from family.distill.grid import Grid
-from family.distill.loss import Targets, distillation_loss
+from family.distill.objective import learn
+from family.distill.trainer import DistillationTrainer, arguments
 from family.errors import DescentError
+from family.parallel.place import here
 from family.progress import report
 from family.signal.codec import TopKSignal, targets
 from family.spec import Distill
@@ -29,29 +29,36 @@ from family.store import sha256
 from family.student.companions import bring_companions
 from family.teacher.open import facts_of, load, save
 
-OPTIMIZERS = {"adamw": "adamw_torch_fused", "adamw_8bit": "adamw_bnb_8bit"}
 CHECKPOINTS = "checkpoints"
 
 
 def distill(inputs: Mapping[str, Path], settings: Distill, out: Path) -> Outcome:
     """Train the student on the teacher's signal; leave the model and history.jsonl in `out`.
 
-    A killed run goes on from its last whole checkpoint and ends with the same weights.
+    A killed run goes on from its last whole checkpoint and ends with the same weights. Where
+    several processes train together, the first one writes.
     """
+    place = here()
+    # One process has everything as its one share.
+    sharding = settings.distributed.sharding if place.world > 1 else "ddp"
     student = load(inputs["student"])
     corpus = blocks.read(inputs["corpus"], inputs["student"])
     collator = SignalCollator(TopKSignal.open(inputs["signal"]), corpus, inputs["student"])
-    budget = Budget.of(settings, corpus)
-    marks = CheckpointMarks(out / CHECKPOINTS, _fingerprint(inputs, settings))
+    budget = Budget.of(settings, corpus, place.world)
+    mark = Mark(fingerprint=_fingerprint(inputs, settings), sharding=sharding)
+    marks = CheckpointMarks(out / CHECKPOINTS, mark)
+    dtype = torch.bfloat16 if settings.precision == "bf16" else torch.float32
+    learn(student, {term.kind: term.weight for term in settings.loss}, dtype)
 
     trainer = DistillationTrainer(
         model=student,
-        args=_arguments(settings, budget, out / CHECKPOINTS),
+        args=arguments(
+            settings, budget.steps, marks.folder, place.world, sharded=sharding == "fsdp"
+        ),
         train_dataset=BlockDataset(corpus),
         data_collator=collator,
         callbacks=[marks, _Reports(budget)],
     )
-    trainer.terms = {term.kind: term.weight for term in settings.loss}
     int4_share = 0.0
     if settings.quantize:
         trainer.grid = Grid(student, settings.quantize.block_size)
@@ -63,14 +70,16 @@ def distill(inputs: Mapping[str, Path], settings: Distill, out: Path) -> Outcome
     if trainer.grid:
         trainer.grid.settle()
 
-    shutil.rmtree(out / CHECKPOINTS, ignore_errors=True)
     history = [entry for entry in trainer.state.log_history if "loss" in entry]
-    with (out / "history.jsonl").open("w") as file:
-        for entry in history:
-            kept = {name: entry[name] for name in ("step", "loss", "learning_rate", "grad_norm")}
-            file.write(json.dumps({**kept, "tokens": budget.tokens_at(entry["step"])}) + "\n")
-    save(student, out)
-    bring_companions(inputs["student"], out)
+    weights = trainer.whole_weights()
+    if place.first:
+        shutil.rmtree(marks.folder, ignore_errors=True)
+        with (out / "history.jsonl").open("w") as file:
+            for entry in history:
+                kept = {one: entry[one] for one in ("step", "loss", "learning_rate", "grad_norm")}
+                file.write(json.dumps({**kept, "tokens": budget.tokens_at(entry["step"])}) + "\n")
+        save(student, out, weights)
+        bring_companions(inputs["student"], out)
     return Outcome(
         model=facts_of(student),
         edges=_edges(settings, budget, int4_share, history[-1]["loss"]),
@@ -116,45 +125,24 @@ class Budget:
     tokens_per_step: float
 
     @classmethod
-    def of(cls, settings: Distill, corpus: Blocks) -> "Budget":
+    def of(cls, settings: Distill, corpus: Blocks, processes: int = 1) -> "Budget":
         if corpus.count < settings.batch:
             raise DescentError(
                 f"distill.batch: {settings.batch} blocks a step, but the corpus has "
                 f"{corpus.count}. Use a smaller batch, or more prompts."
+            )
+        shares = settings.accumulate * processes
+        if settings.batch % shares:
+            raise DescentError(
+                f"distill.batch: {settings.batch} blocks a step cannot be cut into {shares} equal "
+                f"shares ({settings.accumulate} parts on {processes} processes). Use a multiple "
+                f"of {shares}, or other numbers of them."
             )
         per_step = corpus.tokens_per_block * settings.batch
         return cls(max(1, round(settings.tokens / per_step)), per_step)
 
     def tokens_at(self, step: int) -> int:
         return round(step * self.tokens_per_step)
-
-
-def _arguments(settings: Distill, budget: Budget, checkpoints: Path) -> TrainingArguments:
-    return TrainingArguments(
-        output_dir=str(checkpoints),
-        max_steps=budget.steps,
-        per_device_train_batch_size=settings.batch // settings.accumulate,
-        gradient_accumulation_steps=settings.accumulate,
-        learning_rate=settings.learning_rate,
-        lr_scheduler_type=settings.schedule,
-        warmup_steps=round(settings.warmup * budget.steps),
-        weight_decay=settings.weight_decay,
-        max_grad_norm=settings.clip,
-        optim=OPTIMIZERS[settings.optimizer],
-        adam_beta2=0.98,
-        bf16=settings.precision == "bf16",
-        seed=settings.seed,
-        data_seed=settings.seed,
-        dataloader_drop_last=True,  # one shape for every step
-        remove_unused_columns=False,
-        save_steps=settings.checkpoint_steps,
-        save_total_limit=2,  # a kill during the rotation leaves the one before
-        logging_steps=min(10, math.ceil(budget.steps / 10)),
-        logging_nan_inf_filter=False,
-        report_to=[],
-        disable_tqdm=True,
-        use_cpu=not torch.cuda.is_available(),
-    )
 
 
 class BlockDataset(Dataset[dict[str, Any]]):
@@ -198,62 +186,6 @@ class SignalCollator:
         batch["ids"] = torch.from_numpy(ids if self.own is None else self.own[ids]).long()
         batch["logp"] = torch.from_numpy(logp).float()
         return batch
-
-
-class DistillationTrainer(Trainer):  # type: ignore[misc]
-    """transformers' Trainer, with the loss that is computed from hidden states and head."""
-
-    terms: Mapping[str, float]
-    grid: Grid | None = None
-    steps_off_grid: int = 0
-
-    def __init__(self, **options: Any) -> None:
-        super().__init__(**options)
-        # The loss is summed over targets and divided by those of the whole optimizer step.
-        self.model_accepts_loss_kwargs = True
-
-    def training_step(
-        self, model: Any, inputs: dict[str, Tensor], num_items_in_batch: Tensor | int | None = None
-    ) -> Tensor:
-        """One part of an optimizer step, on the int4 grid once it is time for it."""
-        grid = self.grid if self.state.global_step >= self.steps_off_grid else None
-        with grid.applied() if grid else nullcontext():
-            loss: Tensor = super().training_step(model, inputs, num_items_in_batch)
-        return loss
-
-    def compute_loss(
-        self,
-        model: Any,
-        inputs: dict[str, Tensor],
-        return_outputs: bool = False,
-        num_items_in_batch: Tensor | int | None = None,
-    ) -> Tensor:
-        """Mean nats per target of the optimizer step."""
-        # The Trainer's autocast is bound to model.forward, which is not called here.
-        with self.accelerator.autocast():
-            hidden = model.model(
-                input_ids=inputs["input_ids"], position_ids=inputs["position_ids"], use_cache=False
-            ).last_hidden_state
-        # A position predicts the token after it: mask and targets move by one, together.
-        next_token = inputs["labels"][:, 1:]
-        wanted = next_token != -100
-        rows = hidden[:, :-1][wanted]
-        head = model.get_output_embeddings().weight
-        dtype = torch.bfloat16 if self.args.bf16 else head.dtype
-        loss = distillation_loss(
-            rows.to(dtype),
-            head.to(dtype),
-            Targets(next_token[wanted], inputs["ids"], inputs["logp"]),
-            self.terms,
-        )
-        if not torch.isfinite(loss):
-            raise DescentError(
-                f"the loss is {loss.item()} at step {self.state.global_step}: training diverged. "
-                f"Lower distill.learning_rate (now {self.args.learning_rate:g}) or distill.clip. "
-                f"The last good checkpoint is kept."
-            )
-        assert num_items_in_batch is not None  # counted from the labels
-        return loss / num_items_in_batch
 
 
 class _Reports(TrainerCallback):  # type: ignore[misc]

@@ -50,7 +50,7 @@ def release(
     """
     versions.parse(version)
     check_installed()
-    with store.lock(wait=False), opened(store) as lineage:
+    with opened(store) as lineage, store.lock(lineage.status(family).family, wait=False):
         status = lineage.status(family)
         family = status.family
         before = _before(lineage, family, version)

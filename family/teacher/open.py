@@ -165,9 +165,11 @@ def load_tokenizer(folder: Path) -> Any:
     return AutoTokenizer.from_pretrained(folder, local_files_only=True)
 
 
-def save(model: Any, out: Path) -> None:
-    """Write weights, config and generation config as safetensors, readable like other files."""
-    model.save_pretrained(out)
+def save(model: Any, out: Path, weights: Mapping[str, torch.Tensor] | None = None) -> None:
+    """Write weights, config and generation config as safetensors, readable like other files.
+
+    `weights` by name are those of a model that is spread over processes."""
+    model.save_pretrained(out, state_dict=weights)
     for path in out.glob("*.safetensors"):
         path.chmod(0o644)
 

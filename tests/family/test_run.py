@@ -234,7 +234,7 @@ import sys
 from pathlib import Path
 from family.store import Store
 from tests.toys import make_one
-with Store(Path(sys.argv[1])).lock():
+with Store(Path(sys.argv[1])).lock("toys"):
     make_one(Store(Path(sys.argv[1])), responses=sys.argv[2])
 """
 
@@ -275,7 +275,7 @@ def test_a_killed_builder_leaves_nothing_sealed_and_its_child_ends(
     process.wait()
     wait_for(lambda: not is_alive(child), "the child to end")
     assert sealed(with_inputs) == INPUTS
-    with with_inputs.lock(wait=False):
+    with with_inputs.lock("toys", wait=False):
         assert make_one(with_inputs, responses="toy").how == "built"
     assert not scratch(with_inputs).exists()
 

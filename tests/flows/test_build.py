@@ -185,7 +185,10 @@ def test_a_build_that_must_not_wait_refuses_a_store_that_is_held(
     server: str, spec_of: SpecOf, tmp_path: Path
 ) -> None:
     store = Store(tmp_path / "store")
-    with store.lock(), pytest.raises(StoreError, match=r"held by another build \(process \d+\)"):
+    with (
+        store.lock("toys"),
+        pytest.raises(StoreError, match=r"held by another build \(process \d+\)"),
+    ):
         build(spec_of(), store.root, wait=False)
 
 

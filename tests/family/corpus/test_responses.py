@@ -4,7 +4,7 @@ from pathlib import Path
 import pytest
 
 from family.corpus import responses as module
-from family.corpus.responses import PART, responses
+from family.corpus.responses import responses
 from family.spec import Responses
 from tests.family.conftest import TinyFamily
 
@@ -48,8 +48,7 @@ def test_a_killed_run_asks_only_for_the_batches_that_are_not_whole(
     monkeypatch.setattr(module, "_generate", counted)
     with pytest.raises(KeyboardInterrupt, match="the third batch"):
         responses(inputs, SETTINGS, tmp_path)
-    with (tmp_path / PART).open("a") as file:
-        file.write('{"split": "train", "prom')  # cut by the kill
+    (tmp_path / "pieces" / "half.part").write_text('{"split": "train", "prom')  # cut by the kill
 
     batches.clear()
     monkeypatch.setattr(module, "_generate", lambda *rest: batches.append(rest) or generate(*rest))
@@ -57,7 +56,7 @@ def test_a_killed_run_asks_only_for_the_batches_that_are_not_whole(
     assert len(batches) == 5 - 2  # 18 prompts are 5 batches of 4; two were whole
     for name in ("train", "held_out"):
         assert rows(tmp_path, name) == rows(tiny_family.responses, name)
-    assert not (tmp_path / PART).exists()
+    assert not (tmp_path / "pieces").exists()
 
 
 def test_sampling_is_repeatable_by_its_seed(tiny_family: TinyFamily, tmp_path: Path) -> None:

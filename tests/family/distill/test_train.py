@@ -13,7 +13,7 @@ from safetensors.torch import load_file
 
 from family import child
 from family.corpus import blocks
-from family.distill import train
+from family.distill import objective, train
 from family.errors import DescentError
 from family.signal.codec import TopKSignal
 from family.spec import CrossEntropy, Distill
@@ -114,11 +114,13 @@ def test_a_checkpoint_without_its_mark_is_not_gone_on_from(
 
 
 def test_a_resume_with_another_spec_is_refused(tiny_family: TinyFamily, tmp_path: Path) -> None:
-    stopped = train.CheckpointMarks(tmp_path / train.CHECKPOINTS, "another spec or corpus")
+    another = train.Mark(fingerprint="another spec or corpus")
+    stopped = train.CheckpointMarks(tmp_path / train.CHECKPOINTS, another)
     (stopped.folder / "checkpoint-2").mkdir(parents=True)
 
     class State:
         global_step = 2
+        is_world_process_zero = True
 
     stopped.on_save(None, State, None)
     with pytest.raises(DescentError, match="made with another corpus, student or spec"):
@@ -129,19 +131,21 @@ def test_training_runs_in_bfloat16_when_asked(
     tiny_family: TinyFamily, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     seen = []
-    plain = train.distillation_loss
+    plain = objective.distillation_loss
 
     def spy(hidden: torch.Tensor, head: torch.Tensor, *rest: object) -> torch.Tensor:
-        seen.append((hidden.dtype, head.dtype, train.torch.is_autocast_enabled("cpu")))
+        seen.append((hidden.dtype, head.dtype, torch.is_autocast_enabled("cpu")))
         return plain(hidden, head, *rest)
 
     dtypes = []
     hook = torch.nn.modules.module.register_module_forward_hook(
         lambda module, _, output: (
-            dtypes.append(output.dtype) if isinstance(module, torch.nn.Linear) else None
+            dtypes.append(output.dtype)
+            if isinstance(module, torch.nn.Linear) and output.dim()  # of the head comes the loss
+            else None
         )
     )
-    monkeypatch.setattr(train, "distillation_loss", spy)
+    monkeypatch.setattr(objective, "distillation_loss", spy)
     try:
         trained(tiny_family, tmp_path, precision="bf16", tokens=500)
     finally:

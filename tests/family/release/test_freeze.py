@@ -111,7 +111,7 @@ def test_a_version_is_released_once(family: Family) -> None:
 
 def test_a_running_build_and_a_release_do_not_mix(family: Family) -> None:
     with (
-        family.store.lock(),
+        family.store.lock("toy"),
         pytest.raises(StoreError, match="is held by another build"),
     ):
         release(family.store, "toy", "1.0.0", by="Ada")

@@ -1,0 +1,48 @@
+"""The distillation loss as the student's own forward pass.
+
+DDP and FSDP act around `forward`: that is where weights are gathered and gradients shared out. A
+loss that called the body alone would pass them by, so it stands in `forward` itself.
+"""
+
+from collections.abc import Mapping
+from types import MethodType
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from family.distill.loss import Targets, distillation_loss
+
+
+def learn(student: Any, terms: Mapping[str, float], dtype: torch.dtype) -> None:
+    """Let `student(**batch)` be the loss of a batch, where it was logits.
+
+    The loss is summed over targets, in nats; logits are computed in `dtype`. Nothing of this is
+    saved with the student.
+    """
+
+    def forward(
+        self: Any,
+        input_ids: Tensor,
+        position_ids: Tensor,
+        labels: Tensor,
+        ids: Tensor,
+        logp: Tensor,
+    ) -> Tensor:
+        hidden = self.model(
+            input_ids=input_ids, position_ids=position_ids, use_cache=False
+        ).last_hidden_state
+        # A position predicts the token after it: mask and targets move by one, together.
+        next_token = labels[:, 1:]
+        wanted = next_token != -100
+        targets = Targets(next_token[wanted], ids, logp)
+        loss: Tensor = self.get_output_embeddings()(hidden[:, :-1][wanted], targets)
+        return loss
+
+    def loss(self: Any, rows: Tensor, targets: Targets) -> Tensor:
+        return distillation_loss(rows.to(dtype), self.weight.to(dtype), targets, terms)
+
+    student.forward = MethodType(forward, student)
+    # The head's own forward, not just its weight: FSDP gathers it as the head is called.
+    head = student.get_output_embeddings()
+    head.forward = MethodType(loss, head)

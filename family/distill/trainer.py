@@ -1,0 +1,121 @@
+"""transformers' Trainer, with the distillation loss and the int4 grid in it."""
+
+import math
+from contextlib import nullcontext
+from pathlib import Path
+from typing import Any
+
+import torch
+from accelerate import PartialState
+from accelerate.utils import DistributedType, FullyShardedDataParallelPlugin
+from torch import Tensor
+from transformers import Trainer, TrainingArguments
+
+from family.distill.grid import Grid
+from family.errors import DescentError
+from family.spec import Distill
+
+OPTIMIZERS = {"adamw": "adamw_torch_fused", "adamw_8bit": "adamw_bnb_8bit"}
+
+
+def arguments(
+    settings: Distill, steps: int, checkpoints: Path, world: int, *, sharded: bool
+) -> TrainingArguments:
+    """The Trainer's arguments for a training of so many optimizer steps.
+
+    `settings.batch` is the whole step's, over all of its parts and all `world` processes."""
+    return TrainingArguments(
+        output_dir=str(checkpoints),
+        max_steps=steps,
+        per_device_train_batch_size=settings.batch // (settings.accumulate * world),
+        gradient_accumulation_steps=settings.accumulate,
+        learning_rate=settings.learning_rate,
+        lr_scheduler_type=settings.schedule,
+        warmup_steps=round(settings.warmup * steps),
+        weight_decay=settings.weight_decay,
+        max_grad_norm=settings.clip,
+        optim=OPTIMIZERS[settings.optimizer],
+        adam_beta2=0.98,
+        bf16=settings.precision == "bf16",
+        seed=settings.seed,
+        data_seed=settings.seed,
+        dataloader_drop_last=True,  # one shape for every step
+        remove_unused_columns=False,
+        save_steps=settings.checkpoint_steps,
+        save_total_limit=2,  # a kill during the rotation leaves the one before
+        logging_steps=min(10, math.ceil(steps / 10)),
+        logging_nan_inf_filter=False,
+        report_to=[],
+        disable_tqdm=True,
+        use_cpu=not torch.cuda.is_available(),
+        ddp_find_unused_parameters=False,
+        fsdp=sharded,
+        fsdp_config={"version": 2} if sharded else None,
+    )
+
+
+class DistillationTrainer(Trainer):  # type: ignore[misc]
+    """A Trainer for a student that `family.distill.objective` has taught what to learn."""
+
+    is_fsdp_enabled: bool
+    grid: Grid | None = None
+    steps_off_grid: int = 0
+
+    def __init__(self, **options: Any) -> None:
+        super().__init__(**options)
+        # The loss is summed over targets and divided by those of the whole optimizer step.
+        self.model_accepts_loss_kwargs = True
+
+    def create_accelerator_and_postprocess(self) -> None:
+        """Also let accelerate shard on processors, which its state keeps to accelerators.
+
+        accelerate 1.15 drops the plugin of a run over gloo; torch's `fully_shard` takes both."""
+        super().create_accelerator_and_postprocess()
+        if not self.args.fsdp_plugin_args or self.is_fsdp_enabled:
+            return
+        for state in (PartialState(), self.accelerator.state):
+            state.distributed_type = DistributedType.FSDP
+        self.accelerator.state.fsdp_plugin = FullyShardedDataParallelPlugin(
+            **self.args.fsdp_plugin_args
+        )
+        self.is_fsdp_enabled = True
+
+    def training_step(
+        self, model: Any, inputs: dict[str, Tensor], num_items_in_batch: Tensor | int | None = None
+    ) -> Tensor:
+        """One part of an optimizer step, on the int4 grid once it is time for it."""
+        grid = self.grid if self.state.global_step >= self.steps_off_grid else None
+        with grid.applied() if grid else nullcontext():
+            loss: Tensor = super().training_step(model, inputs, num_items_in_batch)
+        return loss
+
+    def compute_loss(
+        self,
+        model: Any,
+        inputs: dict[str, Tensor],
+        return_outputs: bool = False,
+        num_items_in_batch: Tensor | int | None = None,
+    ) -> Tensor:
+        """Mean nats per target of the optimizer step: this process' share of it, times the
+        number of processes, over which gradients and reported losses are averaged."""
+        with self.accelerator.autocast():  # which FSDP does not enter by itself
+            loss = model(**inputs)
+        if not torch.isfinite(loss):
+            raise DescentError(
+                f"the loss is {loss.item()} at step {self.state.global_step}: training diverged. "
+                f"Lower distill.learning_rate (now {self.args.learning_rate:g}) or distill.clip. "
+                f"The last good checkpoint is kept."
+            )
+        assert num_items_in_batch is not None  # counted from the labels, over all processes
+        share: Tensor = loss * self.accelerator.num_processes / num_items_in_batch
+        return share
+
+    def whole_weights(self) -> dict[str, Tensor] | None:
+        """A sharded student's weights, gathered in the first process; None of any other student.
+
+        Every process has to call it."""
+        if not self.is_fsdp_enabled:
+            return None
+        gathered = self.accelerator.get_state_dict(self.model)
+        tied = self.model.all_tied_weights_keys  # saved once, which gathered copies do not show
+        return {name: weight for name, weight in gathered.items() if name not in tied}

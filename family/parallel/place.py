@@ -1,0 +1,22 @@
+"""Which of a stage's processes this one is: torchrun tells it through the environment."""
+
+import os
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True)
+class Place:
+    """One of `world` processes, counted from 0 over all nodes."""
+
+    rank: int
+    world: int
+
+    @property
+    def first(self) -> bool:
+        """Whether it is the one that writes the artifact."""
+        return self.rank == 0
+
+
+def here() -> Place:
+    """This process' place; a process that torchrun did not start is alone."""
+    return Place(int(os.environ.get("RANK", 0)), int(os.environ.get("WORLD_SIZE", 1)))

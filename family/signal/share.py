@@ -1,0 +1,41 @@
+"""Captures one share of a signal as a job of its own, for the build to put together.
+
+python -m family.signal.share TEACHER CORPUS OUT --k 32 --share 3/8
+
+OUT is the scratch folder of the step in the store, `scratch/KEY`, or one that becomes it. The build
+captures whatever no job has left there.
+"""
+
+import argparse
+from pathlib import Path
+
+from family.corpus import blocks
+from family.parallel.place import Place
+from family.signal.capture import capture, pieces_of
+from family.spec import Signal, TopK
+
+
+def share(text: str) -> Place:
+    """`3/8`, the third of eight."""
+    number, _, of = text.partition("/")
+    if not (number.isdecimal() and of.isdecimal() and 1 <= int(number) <= int(of)):
+        raise argparse.ArgumentTypeError(f"{text} is no share like 3/8, the third of eight")
+    return Place(int(number) - 1, int(of))
+
+
+def main(arguments: list[str] | None = None) -> None:
+    parser = argparse.ArgumentParser(prog="python -m family.signal.share")
+    parser.add_argument("teacher", type=Path, help="The teacher's folder.")
+    parser.add_argument("corpus", type=Path, help="The corpus' folder.")
+    parser.add_argument("out", type=Path, help="Where the pieces go.")
+    parser.add_argument("--k", type=int, required=True, help="As in signal.codec.")
+    parser.add_argument("--share", type=share, required=True, help="Which of how many: 3/8.")
+    asked = parser.parse_args(arguments)
+    asked.out.mkdir(parents=True, exist_ok=True)
+    corpus = blocks.read(asked.corpus, asked.teacher)
+    settings = Signal(codec=TopK(kind="top_k", k=asked.k))
+    capture(asked.teacher, corpus, settings, pieces_of(corpus, asked.out), asked.share)
+
+
+if __name__ == "__main__":
+    main()
