@@ -34,6 +34,7 @@ from family.release.verify import Verified
 from family.scale.page import page
 from family.scale.report import ScaledPlan
 from family.spec import FamilySpec
+from family.sweep import Swept
 from flows.cli.main import cli
 from flows.cli.plan import plan_on_paper
 
@@ -108,6 +109,7 @@ SHAPES: dict[str, Any] = {
     "descent lineage graph": Graph,
     "descent lineage reindex": Reindexed,
     "descent licences": Licences,
+    "descent sweep": Swept,
 }
 JSON = """# What `--json` prints
 

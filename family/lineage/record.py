@@ -1,5 +1,6 @@
 """Writing the index: rows as an artifact is sealed, and the whole of it from the store."""
 
+from collections.abc import Iterable
 from typing import Any
 
 from sqlalchemy import Connection, Table, delete, func, insert, select
@@ -51,6 +52,15 @@ def record_ledger(store: Store) -> None:
                 _write(connection, rows_of_release(release, digest))
         for decision in ledger.decisions(store):
             _replace(connection, tables.decisions, decision.model_dump())
+
+
+def forget(store: Store, keys: Iterable[str]) -> None:
+    """Take out what is known of these artifacts, which are about to go from the store."""
+    with writing(store) as connection:
+        for key in keys:  # what hangs on a build's row goes with it
+            connection.execute(delete(tables.builds).where(tables.builds.c.key == key))
+        for family in store.families():
+            _set_heads(connection, store, family)
 
 
 def reindex(store: Store, *, take_over: bool = False) -> Reindexed:

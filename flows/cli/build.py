@@ -4,13 +4,13 @@ from pathlib import Path
 
 import click
 
-from flows.cli.options import config_argument, store_option, verbose_option
+from flows.cli.options import config_argument, no_wait_option, store_option, verbose_option
 
 
 @click.command("build")
 @config_argument
 @store_option
-@click.option("--no-wait", is_flag=True, help="Refuse while another build holds the store.")
+@no_wait_option
 @verbose_option
 def command(config: Path, store: Path, no_wait: bool, verbose: bool) -> None:
     """Build the family that CONFIG describes.

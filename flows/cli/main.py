@@ -34,6 +34,7 @@ COMMANDS = (
     "serve",
     "sign",
     "verify",
+    "sweep",
 )
 INTERRUPTED = 130
 

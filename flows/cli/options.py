@@ -75,4 +75,7 @@ fragments_option = click.option(
     help="Where what people wrote for the notes is, as Markdown with front matter.  [default: "
     "notes.d, if it is there]",
 )
+no_wait_option = click.option(
+    "--no-wait", is_flag=True, help="Refuse while another process holds what is asked for."
+)
 verbose_option = click.option("--verbose", is_flag=True, help="Show Prefect's own log too.")

@@ -12,6 +12,7 @@ from family.lineage.stale import Stale
 from family.lineage.views import Contained, Dataset, Figure, LineageEdge, ModelCard, Reindexed
 from family.lineage.words import edge as edge_words
 from family.lineage.words import scalar, spaced
+from family.sweep import Swept
 from flows.cli import show
 
 #: Longer settings are cut in tables; `--json` has them whole.
@@ -260,4 +261,19 @@ def _pairs(values: Mapping[str, object]) -> str:
     return ", ".join(
         f"{spaced(name)} {value:.6g}" if isinstance(value, float) else f"{spaced(name)} {value}"
         for name, value in values.items()
+    )
+
+
+def swept(found: Swept, *, dry: bool) -> Iterator[RenderableType]:
+    """What goes, largest first, and how much that is."""
+    if found.artifacts:
+        rows = [
+            (one.name or "half-removed", show.size(one.bytes), one.key[:12])
+            for one in sorted(found.artifacts, key=lambda one: -one.bytes)
+        ]
+        yield show.table(("artifact", "size", "key"), rows, right=("size",))
+    went = "would go" if dry else "went"
+    yield (
+        f"{len(found.artifacts)} artifacts and {len(found.leftovers)} leftovers {went}, "
+        f"{show.size(found.bytes)}. {found.kept} artifacts stay."
     )
