@@ -21,7 +21,7 @@ from typing import cast
 
 from pydantic import BaseModel
 
-from family.errors import DescentError
+from family.errors import DescentError, StoreError
 from family.parallel.place import here
 from family.passing import may_pass
 from family.progress import Progress, listen
@@ -65,6 +65,7 @@ class Report(BaseModel):
     error: str | None = None
     exit_code: int = 1
     expected: bool = False
+    of_store: bool = False
     may_pass: bool = False
     lost: bool = False
     """One of several processes was ended from outside, and the others' errors follow from that."""
@@ -137,7 +138,7 @@ def main(path: Path) -> int:
         report.outcome = call(job.function, job.inputs, settings, job.out)
     except DescentError as error:
         report.error, report.expected, report.exit_code = str(error), True, error.exit_code
-        report.may_pass = may_pass(error)
+        report.of_store, report.may_pass = isinstance(error, StoreError), may_pass(error)
     except Exception as error:
         traceback.print_exc()
         report.error, report.may_pass = told(error), may_pass(error)

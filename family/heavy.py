@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import IO
 
 from family import child
-from family.errors import DescentError, StageError
+from family.errors import DescentError, StageError, StoreError
 from family.plan import Step
 from family.progress import Listener
 from family.spec import Distributed
@@ -77,7 +77,8 @@ def run(
     if stop.asked.is_set():
         raise KeyboardInterrupt(f"{step.title} was stopped")
     if report.expected:
-        error = DescentError(f"{step.title}: {report.error}")
+        kind = StoreError if report.of_store else DescentError
+        error = kind(f"{step.title}: {report.error}")
         error.exit_code, error.may_pass = report.exit_code, report.may_pass
         raise error
     lost = report.lost or (not report.error and -code in FROM_OUTSIDE)

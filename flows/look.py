@@ -2,7 +2,8 @@
 
 from pathlib import Path
 
-from prefect import flow
+from prefect import flow, task
+from prefect.cache_policies import NO_CACHE
 from prefect.client.schemas.objects import State
 from prefect.states import Completed
 
@@ -12,6 +13,7 @@ from family.spec import FamilySpec, HubSource
 from family.store import Store
 from flows import planning
 from flows.events import CHANGED, tell
+from flows.tries import DELAYS, worth_it
 
 
 @flow(name="look", flow_run_name="Look at the flagship of {config.stem}", persist_result=False)
@@ -39,15 +41,31 @@ def tracked(spec: FamilySpec) -> FamilySpec:
     source = spec.flagship.source
     if not isinstance(source, HubSource) or source.track is None:
         return spec
+    newest = source.model_copy(update={"revision": newest_commit(source.repo, source.track)})
+    flagship = spec.flagship.model_copy(update={"source": newest})
+    return spec.model_copy(update={"flagship": flagship})
+
+
+@task(
+    name="ask the hub",
+    task_run_name="Ask the Hub for the newest commit of {repo}",
+    cache_policy=NO_CACHE,
+    persist_result=False,
+    retries=len(DELAYS),
+    retry_delay_seconds=DELAYS,
+    retry_condition_fn=worth_it,
+)
+def newest_commit(repo: str, branch: str) -> str:
+    """The commit that a branch of a repository on the Hub has now."""
     from huggingface_hub import HfApi
     from huggingface_hub.errors import HfHubHTTPError, OfflineModeIsEnabled
 
+    about = f"flagship.source.track: {branch} of {repo} cannot be looked at"
     try:
-        found = HfApi().model_info(source.repo, revision=source.track, timeout=30).sha
-    except (HfHubHTTPError, OfflineModeIsEnabled, OSError) as error:
-        raise DescentError(
-            f"flagship.source.track: {source.track} of {source.repo} cannot be looked at: {error}"
-        ) from error
-    newest = source.model_copy(update={"revision": found})
-    flagship = spec.flagship.model_copy(update={"source": newest})
-    return spec.model_copy(update={"flagship": flagship})
+        found = HfApi().model_info(repo, revision=branch, timeout=30).sha
+    except OfflineModeIsEnabled as error:  # which will not pass, though it is a ConnectionError
+        raise DescentError(f"{about}: {error}") from None
+    except (HfHubHTTPError, OSError) as error:
+        raise DescentError(f"{about}: {error}") from error
+    assert found  # the Hub names the commit of every revision that it has
+    return found

@@ -121,7 +121,9 @@ def made_on(
     if stop.asked.is_set():
         raise KeyboardInterrupt(f"{step.title} was stopped")
     if not state.is_completed():
-        raise StageError(f"{state.message or state.name}\n  A worker of pool {pool} says so.")
+        error = StageError(f"{state.message or state.name}\n  A worker of pool {pool} says so.")
+        error.may_pass = state.is_crashed()  # the worker is lost; a failure it tried again itself
+        raise error
     if not (manifest := store.manifest(step.recipe.key)):
         raise StageError(
             f"{step.title}: a worker of pool {pool} made it, but not in {store.root}. Workers must "

@@ -8,13 +8,16 @@ the builder even if that is killed, and that the builder need not import it: 2 s
 ends.
 """
 
+import asyncio
 import os
+import random
 import socket
 import subprocess
 import sys
 import tempfile
 import threading
-from collections.abc import Iterator
+import time
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from typing import IO, TYPE_CHECKING
 
@@ -30,6 +33,10 @@ QUIET = {
     "PREFECT_SERVER_ANALYTICS_ENABLED": "false",
     "PREFECT_LOGGING_HANDLERS_CONSOLE_LEVEL": "CRITICAL",
 }
+
+
+#: Seconds for which a request that meets locks is tried again.
+PATIENCE = 30.0
 
 
 class ServerError(DescentError):
@@ -149,18 +156,53 @@ def _drain() -> None:
     EventsWorker.drain_all()
 
 
-def hasty(app: "ASGIApp") -> "ASGIApp":
-    """Have what met a lock of SQLite's tried again at once; Prefect would wait 2 s each time."""
+def patient(app: "ASGIApp") -> "ASGIApp":
+    """Try again what met a lock of SQLite's, which Prefect's server answers with 503.
+
+    Its clients would wait for 2 s, then 4 s and so on, and give up after five tries: several builds
+    that begin together were refused."""
 
     async def answer(scope: "Scope", receive: "Receive", send: "Send") -> None:
-        async def send_on(message: "Message") -> None:
-            if message["type"] == "http.response.start" and message["status"] == 503:
-                message["headers"] = [*message["headers"], (b"retry-after", b"0.2")]
-            await send(message)
-
-        await app(scope, receive, send_on)
+        if scope["type"] != "http":
+            return await app(scope, receive, send)
+        asked = [await receive()]
+        while asked[-1].get("more_body"):
+            asked.append(await receive())
+        until = time.monotonic() + PATIENCE
+        while await _refused(app, scope, asked, receive, send, time.monotonic() < until):
+            await asyncio.sleep(random.uniform(0.05, 0.25))
 
     return answer
+
+
+async def _refused(
+    app: "ASGIApp",
+    scope: "Scope",
+    asked: "Sequence[Message]",
+    receive: "Receive",
+    send: "Send",
+    again: bool,
+) -> bool:
+    """Let the application answer; true if that was 503, which is kept from the client if it is
+    asked `again`."""
+    rest, kept = iter(asked), False
+
+    async def replay() -> "Message":
+        return next(rest, None) or await receive()
+
+    async def send_on(message: "Message") -> None:
+        nonlocal kept
+        if message["type"] == "http.response.start" and message["status"] == 503:
+            kept = again
+        if not kept:
+            await send(message)
+
+    try:
+        await app(dict(scope), replay, send_on)
+    except Exception:  # Starlette raises anew what its handler for all errors has answered
+        if not kept:
+            raise
+    return kept
 
 
 def serve(listener: socket.socket) -> None:
@@ -168,7 +210,7 @@ def serve(listener: socket.socket) -> None:
     import uvicorn
     from prefect.server.api.server import create_app
 
-    app = hasty(create_app(ephemeral=True, final=True))
+    app = patient(create_app(ephemeral=True, final=True))
     config = uvicorn.Config(app, log_level="error", timeout_graceful_shutdown=10)
     server = uvicorn.Server(config)
 

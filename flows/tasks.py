@@ -21,6 +21,7 @@ from flows.artifacts import ProgressBar
 from flows.logs import StageLog
 from flows.names import of_run
 from flows.pools import made_on
+from flows.tries import DELAYS, worth_it
 from flows.watch import watcher
 
 STATES = {"built": "Completed", "reused": "Reused"}
@@ -37,13 +38,15 @@ def stopping(stop: Stop) -> Iterator[None]:
         _stop.reset(token)
 
 
-# No retries and no cache of Prefect's: a stage that failed fails again, and the store knows
-# better what can be reused.
+# No cache of Prefect's: the store knows better what can be reused.
 @task(
     name="stage",
     task_run_name=of_run,  # type: ignore[arg-type]  # its protocol takes no plain function
     cache_policy=NO_CACHE,
     persist_result=False,
+    retries=len(DELAYS),
+    retry_delay_seconds=DELAYS,
+    retry_condition_fn=worth_it,
 )
 def stage(step: Step, family: str, store: Store, pool: str | None = None) -> "State[Made]":
     """Reuse the step's artifact, or have it built here or on a work pool; the run's state says

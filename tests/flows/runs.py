@@ -53,6 +53,19 @@ def stages(run: FlowRun, count: int) -> dict[str, TaskRun]:
     raise AssertionError(f"of {count} stages, the server knows {sorted(found)}")
 
 
+def ended(run: FlowRun, name: str) -> TaskRun:
+    """A run's task of this name, as soon as it has ended."""
+    this = FlowRunFilter(id=FlowRunFilterId(any_=[run.id]))
+    for _ in range(300):
+        with get_client(sync_client=True) as client:
+            found = client.read_task_runs(flow_run_filter=this, sort=TaskRunSort.NAME_ASC, limit=50)
+        for one in found:
+            if one.name == name and one.state is not None and one.state.is_final():
+                return one
+        time.sleep(0.2)
+    raise AssertionError(f"{name} has not ended")
+
+
 def artifacts(key: str) -> list[Artifact]:
     """The artifacts under `key`, the newest first."""
     asked = {"artifacts": {"key": {"any_": [key]}}, "sort": "CREATED_DESC"}

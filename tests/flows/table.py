@@ -4,6 +4,7 @@ Each toy writes one small file that follows from its inputs and settings.
 """
 
 import os
+import signal
 import sys
 import time
 from collections.abc import Callable, Mapping
@@ -25,6 +26,9 @@ ENDLESS = 666
 BROKEN = 667
 #: `distill.tokens` of a student whose training reports and takes ten seconds.
 PAUSING = 668
+#: `distill.tokens` of students whose training goes wrong the first time, and not again: it is ended
+#: from outside, meets a full disk, or gets no memory.
+LOST, FULL, GREEDY = 669, 670, 671
 #: `evaluate.resamples` of a tier that is measured until another one's endless training runs.
 PATIENT = 666
 PROTOCOL = "0" * 64
@@ -46,6 +50,7 @@ def model(inputs: Mapping[str, Path], settings: Settings, out: Path) -> Outcome:
     if isinstance(settings, Distill) and settings.tokens == BROKEN:
         raise ValueError("three is not four")
     if isinstance(settings, Distill):
+        _go_wrong_once(settings.tokens, out)
         _log_as_the_trainer_does()
     report(1, 2, "steps", loss=0.5)
     report(2, 2, "steps", loss=0.25)
@@ -146,6 +151,22 @@ def _log_as_the_trainer_does() -> None:
     print("\rSaving:   0%|          | 0/2\rSaving: 100%|██████████| 2/2", file=sys.stderr)
     print({"loss": "0.25", "grad_norm": "1.5", "epoch": "0.5"}, flush=True)
     print("toys.py:7: UserWarning: toys are not models\n  warnings.warn(", flush=True)
+
+
+def _go_wrong_once(tokens: int, out: Path) -> None:
+    mark = out / "gone-wrong"
+    if tokens not in (LOST, FULL, GREEDY):
+        return
+    if mark.exists():
+        mark.unlink()
+        return
+    mark.write_text("once")
+    if tokens == LOST:
+        os.kill(os.getpid(), signal.SIGKILL)
+    if tokens == GREEDY:
+        bytearray(2**60)
+    with Path("/dev/full").open("w") as file:
+        file.write("anything")
 
 
 def _linger(out: Path, count: int) -> None:

@@ -16,7 +16,8 @@ from starlette.responses import PlainTextResponse
 from starlette.types import Receive, Scope, Send
 
 from family.load import load
-from flows.server import hasty
+from flows import server
+from flows.server import patient
 from tests.flows.table import titles
 
 FamilyFile = Callable[..., Path]
@@ -118,13 +119,26 @@ def test_a_local_server_that_is_interrupted_while_the_builder_lives_does_not_abo
     assert b"Fatal Python error" not in told
 
 
-def test_what_met_a_lock_is_tried_again_at_once() -> None:
+@pytest.mark.parametrize("times", [2, 1000])
+def test_what_met_a_lock_is_tried_again_for_a_while(
+    times: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asked = []
+
     async def locked(scope: Scope, receive: Receive, send: Send) -> None:
-        await PlainTextResponse("locked", status_code=503)(scope, receive, send)
+        asked.append((await receive())["body"])
+        status = 503 if len(asked) <= times else 201
+        await PlainTextResponse(f"answer {len(asked)}", status)(scope, receive, send)
+        if status == 503:
+            raise RuntimeError("database is locked")  # as Starlette does
 
     async def ask() -> httpx.Response:
-        transport = httpx.ASGITransport(hasty(locked))
+        transport = httpx.ASGITransport(raise_app_exceptions=False, app=patient(locked))
         async with httpx.AsyncClient(transport=transport, base_url="http://server") as client:
-            return await client.get("/")
+            return await client.post("/", content="a run")
 
-    assert float(asyncio.run(ask()).headers["retry-after"]) < 1
+    monkeypatch.setattr(server, "PATIENCE", 1.0)
+    answer = asyncio.run(ask())
+    assert set(asked) == {b"a run"}
+    assert answer.text == f"answer {len(asked)}"
+    assert answer.status_code == (201 if times == 2 else 503)
