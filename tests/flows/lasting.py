@@ -131,27 +131,37 @@ def until(ask: Callable[[], Found | None], told: Callable[[], str] = str) -> Fou
 @contextmanager
 def lasting(home: Path) -> Iterator[Lasting]:
     """Start a server on this machine, and end it."""
+    made = Lasting(free_address(), home)
+    process = start(made)
+    try:
+        yield made
+    finally:
+        process.terminate()
+        process.wait(60)
+
+
+def free_address() -> str:
+    """Where a server may be started on this machine."""
     with socket.create_server(("127.0.0.1", 0)) as free:
-        port = free.getsockname()[1]
-    made = Lasting(f"http://127.0.0.1:{port}/api", home)
+        return f"http://127.0.0.1:{free.getsockname()[1]}/api"
+
+
+def start(server: Lasting) -> "subprocess.Popen[bytes]":
+    """Start the process of a server, and wait until it answers."""
     command = [sys.executable, "-m", "prefect", "server", "start", "--host", "127.0.0.1"]
-    with (home / "server.log").open("w") as log:
+    with (server.home / "server.log").open("a") as log:
         process = subprocess.Popen(
-            [*command, "--port", str(port)],
-            env={**made.environment, "PREFECT_SERVER_ANALYTICS_ENABLED": "false"},
+            [*command, "--port", str(httpx.URL(server.url).port)],
+            env={**server.environment, "PREFECT_SERVER_ANALYTICS_ENABLED": "false"},
             stdout=log,
             stderr=log,
         )
 
     def healthy() -> bool:
         try:
-            return httpx.get(f"{made.url}/health").is_success
+            return httpx.get(f"{server.url}/health").is_success
         except httpx.HTTPError:
             return False
 
-    try:
-        until(healthy, lambda: (home / "server.log").read_text()[-2000:])
-        yield made
-    finally:
-        process.terminate()
-        process.wait(60)
+    until(healthy, lambda: (server.home / "server.log").read_text()[-2000:])
+    return process

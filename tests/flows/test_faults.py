@@ -21,6 +21,7 @@ from family.store import Store
 from flows.build import build
 from tests.flows import runs, table
 from tests.flows.family import TOYS
+from tests.flows.lasting import ROOT, Lasting, free_address, start, until
 
 SpecOf = Callable[..., FamilySpec]
 
@@ -145,3 +146,26 @@ def test_families_and_builds_of_one_family_share_a_store_at_once(
     then = lineage.status("toys"), lineage.status("others")
     reindex(store)
     assert (lineage.status("toys"), lineage.status("others")) == then
+
+
+def test_a_server_that_goes_away_and_comes_back_sees_the_build_go_on_to_its_end(
+    family_file: Callable[..., Path], tmp_path: Path
+) -> None:
+    server, store = Lasting(free_address(), tmp_path), tmp_path / "store"
+    process = start(server)
+    path = str(family_file(mini=taught(table.PAUSING)))
+    command = [sys.executable, "-m", "tests.flows", "build", path, "--store", str(store)]
+    builder = subprocess.Popen(command, env=server.environment, cwd=ROOT, stderr=subprocess.PIPE)
+    try:
+        until(lambda: [*store.glob("scratch/*/pid")])
+        process.kill()
+        process.wait()
+        process = start(server)
+        _, said = builder.communicate(timeout=300)
+        assert builder.returncode == 0, said.decode()
+        assert server.newest("build").state_name == "Completed"
+        assert whole(store)
+    finally:
+        builder.kill()
+        process.terminate()
+        process.wait(60)
