@@ -19,7 +19,7 @@ import threading
 import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from typing import IO, TYPE_CHECKING
+from typing import IO, TYPE_CHECKING, Self
 
 from family.child import until_builder_ends
 from family.errors import DescentError
@@ -37,6 +37,10 @@ QUIET = {
 
 #: Seconds for which a request that meets locks is tried again.
 PATIENCE = 30.0
+
+
+#: How often a local server that is lost is replaced in one build.
+RESTARTS = 5
 
 
 class ServerError(DescentError):
@@ -101,38 +105,66 @@ def _local() -> Iterator[str]:
     from prefect.context import refresh_global_settings_context
     from prefect.settings import PREFECT_FLOWS_HEARTBEAT_FREQUENCY, temporary_settings
 
-    with tempfile.TemporaryFile() as log:
-        with socket.create_server(("127.0.0.1", 0)) as listener:
-            url = f"http://127.0.0.1:{listener.getsockname()[1]}/api"
-            process = subprocess.Popen(
-                [sys.executable, "-m", "flows.server", str(listener.fileno())],
-                stdin=subprocess.PIPE,
-                stdout=log,
-                stderr=log,
-                pass_fds=(listener.fileno(),),
-                start_new_session=True,
-            )
+    with tempfile.TemporaryFile() as log, Local(log) as server:
         # In the environment, since Prefect's own threads do not see temporary settings.
-        os.environ["PREFECT_API_URL"] = url
+        os.environ["PREFECT_API_URL"] = server.url
         refresh_global_settings_context()
         try:
-            _wait(url, log)
+            _wait(server.url, log)
+            server.again = RESTARTS
             # Heartbeats tell a lasting server that a run is dead; each flow waits 1 s for them.
             with temporary_settings({PREFECT_FLOWS_HEARTBEAT_FREQUENCY: None}):
                 try:
-                    yield url
+                    yield server.url
                 finally:
                     _drain()
         finally:
             del os.environ["PREFECT_API_URL"]
             refresh_global_settings_context()
-            assert process.stdin
-            process.stdin.close()
-            process.wait()
+
+
+class Local:
+    """The process of the local server. If it is lost, another one takes over its socket, in which
+    what is asked meanwhile waits."""
+
+    def __init__(self, log: IO[bytes]) -> None:
+        self._log = log
+        self._listener = socket.create_server(("127.0.0.1", 0))
+        self.url = f"http://127.0.0.1:{self._listener.getsockname()[1]}/api"
+        self.again = 0
+        """How often it may be started again: not before it ran at all."""
+        self._process = self._start()
+        self._keeper = threading.Thread(target=self._keep, daemon=True)
+        self._keeper.start()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.again = 0
+        assert self._process.stdin
+        self._process.stdin.close()
+        self._keeper.join()
+
+    def _start(self) -> "subprocess.Popen[bytes]":
+        return subprocess.Popen(
+            [sys.executable, "-m", "flows.server", str(self._listener.fileno())],
+            stdin=subprocess.PIPE,
+            stdout=self._log,
+            stderr=self._log,
+            pass_fds=(self._listener.fileno(),),
+            start_new_session=True,
+        )
+
+    def _keep(self) -> None:
+        with self._listener:  # what still waits in it is told that nobody will answer
+            while self._process.wait() is not None and self.again:
+                self.again -= 1
+                self._process = self._start()
 
 
 def _wait(url: str, log: IO[bytes]) -> None:
-    """Wait until the server answers: the request lies in its socket, and dies with it."""
+    """Wait until the server answers: the request lies in its socket, and dies with that."""
     import httpx
     import prefect.main  # noqa: F401  # a second that both sides take at the same time
 
