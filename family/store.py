@@ -120,21 +120,38 @@ def disk_faults(where: Path) -> Iterator[None]:
         ) from error
 
 
+@contextmanager
+def reachable(root: Path) -> Iterator[None]:
+    """Turn what keeps a store from being opened at all into an error that says how to go on."""
+    try:
+        yield
+    except OSError as error:
+        raise StoreError(
+            f"{root}: the store cannot be reached: {error.strerror}. Mount its disk, mend your "
+            f"rights to it, or point --store (DESCENT_STORE) at another folder."
+        ) from error
+
+
 class Store:
     """A folder of artifacts. Opening it checks its layout's version and makes it if absent."""
 
     def __init__(self, root: Path) -> None:
         self.root = root.absolute()
+        with reachable(self.root):
+            self._open()
+
+    def _open(self) -> None:
         mark = self.root / "store.json"
         if self.root.exists() and not self.root.is_dir():
             raise StoreError(f"{self.root}: a store is a folder, and this is a file.")
-        if mark.exists():
+        if known := mark.exists():
             self._check(mark)
-            return
         with disk_faults(self.root.parent if self.root.parent.exists() else Path.cwd()):
+            # Of a known store too: what copied it may have left empty folders behind.
             for name in ("artifacts", "scratch", "families", "logs"):
                 (self.root / name).mkdir(parents=True, exist_ok=True)
-            write_json(mark, {"format": FORMAT})
+            if not known:
+                write_json(mark, {"format": FORMAT})
 
     def _check(self, mark: Path) -> None:
         try:
@@ -150,10 +167,16 @@ class Store:
                 f"Upgrade descent-family, or use another --store."
             )
 
+    @staticmethod
+    def is_at(root: Path) -> bool:
+        """Whether there is a store at `root`."""
+        with reachable(root):
+            return (root / "store.json").exists()
+
     @classmethod
     def existing(cls, root: Path) -> Self:
         """Open a store for reading; StoreError if there is none at `root`."""
-        if not (root / "store.json").exists():
+        if not cls.is_at(root):
             raise StoreError(
                 f"{root}: there is no store here. Run `descent build CONFIG` first, or say where "
                 f"it is with --store or DESCENT_STORE."
@@ -251,12 +274,16 @@ class Store:
 
     def head(self, family: str) -> dict[str, str]:
         """`tier/step` -> key as of the last build; shared steps have an empty tier."""
+        path = self.root / "families" / f"{family}.json"
         try:
-            found: dict[str, str] = json.loads(
-                (self.root / "families" / f"{family}.json").read_text()
-            )
+            found: dict[str, str] = json.loads(path.read_text())
         except FileNotFoundError:
             return {}
+        except ValueError:
+            raise StoreError(
+                f"{path} cannot be read, so nobody knows what {family} has now. Delete it and "
+                f"build the family again: what is sealed is reused."
+            ) from None
         return found
 
     def set_head(self, family: str, head: dict[str, str]) -> None:

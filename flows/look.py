@@ -13,10 +13,12 @@ from family.spec import FamilySpec, HubSource
 from family.store import Store
 from flows import planning
 from flows.events import CHANGED, tell
+from flows.refusals import in_plain_words
 from flows.tries import DELAYS, worth_it
 
 
 @flow(name="look", flow_run_name="Look at the flagship of {config.stem}", persist_result=False)
+@in_plain_words
 def look(config: Path, store: Path = Path(".descent")) -> State[bool]:
     """Look whether a family's flagship is another one than it was built from.
 

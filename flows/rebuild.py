@@ -6,17 +6,17 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from prefect import flow, get_run_logger, tags, task
+from prefect import flow, tags, task
 from prefect.cache_policies import NO_CACHE
 from prefect.client.orchestration import get_client
 from prefect.client.schemas.objects import FlowRun, State
 from prefect.deployments import run_deployment
 from prefect.exceptions import ObjectNotFound
-from prefect.states import Completed, Failed
+from prefect.states import Completed
 
 from export.targets import faults
 from family import run
-from family.errors import GateError, SpecError
+from family.errors import GateError
 from family.lineage.queries import Lineage
 from family.lineage.record import record_aside
 from family.load import load
@@ -27,10 +27,12 @@ from family.store import Store
 from flows import artifacts, planning, stages
 from flows.build import build
 from flows.look import tracked
+from flows.refusals import in_plain_words
 from flows.release import frozen
 
 
 @flow(name="rebuild", flow_run_name="Rebuild {config.stem}", retries=0, persist_result=False)
+@in_plain_words
 def rebuild(
     config: Path,
     store: Path = Path(".descent"),
@@ -48,11 +50,7 @@ def rebuild(
         changes: A part of a family file, laid over it: `{"tiers": {"edge": {"distill": ...}}}`.
         release: Whether what was built becomes the candidate, and waits for approval.
     """
-    try:
-        spec = tracked(load(config, faults, changes))
-    except SpecError as error:  # raised, the state's message would begin with Prefect's words
-        get_run_logger().error(str(error))
-        return Failed(message=str(error), data=error)
+    spec = tracked(load(config, faults, changes))
     opened = Store(store)
     with tags(spec.family):
         planned = looked_at(spec, opened)

@@ -8,7 +8,7 @@ that it made by the run's id.
 from collections.abc import Mapping
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
-from typing import Literal
+from typing import Annotated, Literal
 
 from prefect import flow, suspend_flow_run, tags, task
 from prefect.cache_policies import NO_CACHE
@@ -18,15 +18,19 @@ from prefect.runtime import flow_run
 from prefect.states import Completed
 from pydantic import Field
 
-from family.ledger import Release, releases
+from family.errors import SpecError
+from family.faults import written
+from family.ledger import Alias, Release, releases
 from family.lineage.queries import Lineage
 from family.lineage.released import ReleaseView
 from family.release import decide, versions
 from family.release.falls import falls, last_release
 from family.release.freeze import release as freeze
+from family.schedules import rebuild_faults
 from family.store import Store
 from flows import artifacts, reports
 from flows.events import PROMOTED, tell
+from flows.refusals import in_plain_words
 
 #: In whose name a run releases and promotes.
 BY_A_RUN = "descent"
@@ -43,13 +47,14 @@ class Approval(RunInput):
 
 
 @flow(name="release", flow_run_name="Release {family}", retries=0, persist_result=True)
+@in_plain_words
 def release(
     family: str,
     store: Path = Path(".descent"),
     version: str | None = None,
     note: str = "",
-    alias: str = "production",
-    hours: float = 72,
+    alias: Alias = "production",
+    hours: Annotated[float, Field(gt=0)] = 72,
     fall: Mapping[str, float] | None = None,
 ) -> State[str]:
     """Freeze what the family has now, wait for approval, and promote it.
@@ -66,7 +71,8 @@ def release(
         hours: Nobody's answer within so many is a rejection.
         fall: Metric and by how much a tier may be worse than in the last release, for the page.
     """
-    opened = Store(store)
+    opened = Store.existing(store)
+    _check(family, version, fall or {})
     with tags(family):
         run = flow_run.id
         made = _made_by(run, opened) or frozen(
@@ -126,6 +132,16 @@ def promoted(store: Store, family: str, version: str, alias: str) -> None:
     if alias not in Lineage(store).release(family, version).aliases:
         decide.promote(store, family, version, alias, by=BY_A_RUN, reason="approved")
     tell(PROMOTED, family, version=version, alias=alias, store=str(store.root))
+
+
+def _check(family: str, version: str | None, fall: Mapping[str, float]) -> None:
+    """Refuse what somebody typed into the form that no release can have, in the spec's words."""
+    if version:
+        versions.parse(version)
+    if faults := [
+        f"{written(one.path)}: {one.text}" for one in rebuild_faults({"fall": fall}, family)
+    ]:
+        raise SpecError(f"The form of release/{family}", faults)
 
 
 def _made_by(run: str | None, store: Store) -> Release | None:

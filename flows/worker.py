@@ -4,11 +4,11 @@ from pathlib import Path
 
 from prefect import flow
 from prefect.client.schemas.objects import State
-from prefect.states import Completed, Failed
+from prefect.states import Completed
 
-from family.errors import DescentError
 from family.store import Store
 from flows.pools import Order
+from flows.refusals import in_plain_words
 from flows.stopped import show_as_cancelled
 from flows.tasks import STATES, stage
 
@@ -20,6 +20,7 @@ from flows.tasks import STATES, stage
     persist_result=False,
     on_crashed=[show_as_cancelled],
 )
+@in_plain_words
 def on_pool(order: Order, store: Path) -> State[None]:
     """Make one step for a build that waits for it elsewhere.
 
@@ -27,8 +28,5 @@ def on_pool(order: Order, store: Path) -> State[None]:
         order: The step.
         store: Where the artifacts are, for the build and here.
     """
-    try:
-        made = stage(order.step, order.family, Store(store)).result()
-    except DescentError as error:
-        return Failed(message=str(error))
+    made = stage(order.step, order.family, Store(store)).result()
     return Completed(name=STATES[made.how])

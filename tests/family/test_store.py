@@ -110,9 +110,20 @@ def test_a_family_s_head_is_kept(store: Store) -> None:
 # ---- opening -------------------------------------------------------------------------------
 
 
+def test_a_head_that_is_spoilt_is_told_with_what_to_do(store: Store) -> None:
+    (store.root / "families" / "toys.json").write_text("{")
+    with pytest.raises(StoreError, match=r"toys\.json cannot be read.* Delete it and build"):
+        store.head("toys")
+
+
 def test_opening_makes_a_store_and_opening_again_finds_it(tmp_path: Path) -> None:
     seal(Store(tmp_path / "deep" / "store"), a="x")
     assert Store.existing(tmp_path / "deep" / "store").manifest(RECIPE.key)
+
+
+def test_a_copy_that_lost_its_empty_folders_is_opened(store: Store) -> None:
+    (store.root / "scratch").rmdir()
+    Store(store.root).scratch("key", keep=False)
 
 
 def test_a_store_has_an_id_wherever_it_is_mounted_and_no_other_has_the_same(tmp_path: Path) -> None:
@@ -145,6 +156,16 @@ def test_a_store_whose_mark_is_spoilt_is_refused(store: Store, text: str) -> Non
     (store.root / "store.json").write_text(text)
     with pytest.raises(StoreError, match=r"store\.json cannot be read"):
         Store(store.root)
+
+
+def test_a_store_that_cannot_be_reached_is_told_with_what_to_do(tmp_path: Path) -> None:
+    said = r"^/proc/nowhere/store: the store cannot be reached: No such file or directory\. Mount"
+    with pytest.raises(StoreError, match=said):
+        Store(Path("/proc/nowhere/store"))
+    loop = tmp_path / "loop"
+    loop.symlink_to(loop)
+    with pytest.raises(StoreError, match=r"loop/store: the store cannot be reached: "):
+        Store(loop / "store")
 
 
 def test_a_file_in_the_place_of_a_store_is_refused(tmp_path: Path) -> None:

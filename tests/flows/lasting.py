@@ -39,6 +39,8 @@ class Lasting:
             "PREFECT_HOME": str(self.home),
             "PREFECT_API_URL": self.url,
             "PREFECT_LOGGING_LEVEL": "INFO",
+            "PREFECT_RUNNER_POLL_FREQUENCY": "1",
+            "PREFECT_WORKER_QUERY_SECONDS": "1",
             "PYTHONPATH": os.pathsep.join([str(ROOT / "tests/flows/site"), str(ROOT)]),
             "DO_NOT_TRACK": "1",
         }

@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from prefect.exceptions import PrefectHTTPStatusError
 from prefect.flow_runs import resume_flow_run
 from prefect.settings import PREFECT_API_URL, temporary_settings
 
@@ -94,14 +95,19 @@ def test_a_release_that_nobody_approves_in_time_is_rejected(team: Team) -> None:
     assert "toys 0.2.0 was rejected: nobody approved it until 20" in said.stderr
 
 
-def test_a_spec_that_has_moved_and_one_with_faults_say_so(team: Team) -> None:
-    started = team.server.start("rebuild/toys", config=str(team.config.with_name("gone.yaml")))
-    failed = team.server.state(started, "Failed")
+def test_a_spec_that_has_moved_is_told_by_what_the_schedule_started(team: Team) -> None:
+    gone = team.config.with_name("gone.yaml")
+    failed = team.server.state(team.server.start("rebuild/toys", config=str(gone)), "Failed")
     assert failed.state
-    assert "gone.yaml has 1 fault:\n  there is no such file" in str(failed.state.message)
+    assert failed.state.message == (
+        f"{gone} has 1 fault:\n  there is no such file. Check the path."
+    )
 
-    wrong = {"tiers": {"edge": {"distill": {"tokens": -1}}}}
-    started = team.server.start("rebuild/toys", changes=wrong)
-    failed = team.server.state(started, "Failed")
-    assert failed.state
-    assert "tiers.edge.distill.tokens: -1" in str(failed.state.message)
+
+@pytest.mark.parametrize("edited", [{"hours": -1}, {"alias": "To Production!"}])
+def test_what_no_release_can_have_is_refused_before_there_is_a_run(
+    team: Team, edited: dict[str, Any]
+) -> None:
+    (field,) = edited
+    with pytest.raises(PrefectHTTPStatusError, match=f"Validation failed for field '{field}'"):
+        team.server.start("release/toys", **edited)
