@@ -14,6 +14,7 @@ from typing import Any
 import click
 from pydantic import JsonValue, TypeAdapter
 
+from family.doctor.findings import Checkup
 from family.estimate import PlanReport
 from family.ledger import Decision
 from family.lineage.card import Card
@@ -98,6 +99,7 @@ SHAPES: dict[str, Any] = {
     "descent rollback": Decision,
     "descent sign": Signed,
     "descent verify": Verified,
+    "descent doctor": Checkup,
     "descent lineage show": ModelCard,
     "descent lineage ancestors": list[LineageEdge],
     "descent lineage descendants": list[LineageEdge],

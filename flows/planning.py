@@ -1,6 +1,9 @@
 """A family's steps, and what of them is stale in a store. Needs no Prefect: `plan` asks it too."""
 
-from family import plan
+from pathlib import Path
+
+from family import estimate, plan
+from family.estimate import PlanReport
 from family.leaves import leaves
 from family.plan import Planned, Step
 from family.spec import FamilySpec
@@ -25,3 +28,11 @@ def planned(spec: FamilySpec, store: Store | None) -> list[Planned]:
         store.manifest,
         lambda manifest: store.faults(manifest, deep=False),
     )
+
+
+def costs(spec: FamilySpec, root: Path) -> PlanReport:
+    """The plan against the store at `root`, which need not be there, and what it would cost."""
+    if not Store.is_at(root):
+        return estimate.report(spec, planned(spec, None), lambda key: None)
+    store = Store.existing(root)
+    return estimate.report(spec, planned(spec, store), store.manifest, store.manifests())

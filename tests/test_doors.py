@@ -21,6 +21,7 @@ def modules(*folders: str) -> list[str]:
 
 GROUND = (
     "family/*.py",
+    "family/doctor/*.py",
     "family/drawing/*.py",
     "family/licences/*.py",
     "family/scale/*.py",

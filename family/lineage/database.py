@@ -39,7 +39,7 @@ def _transaction(store: Store, *, writes: bool) -> Iterator[Connection]:
     found = engine(url(store)).execution_options(writes=writes)
     with faults(found.url):
         with found.begin() as connection:
-            if _is_ready(connection, store):
+            if is_ready(connection, store):
                 yield connection
                 return
         _make_ready(found, store)
@@ -47,7 +47,7 @@ def _transaction(store: Store, *, writes: bool) -> Iterator[Connection]:
             yield connection
 
 
-def _is_ready(connection: Connection, store: Store) -> bool:
+def is_ready(connection: Connection, store: Store) -> bool:
     """Whether the index has the current schema and was filled from this store.
 
     StoreError if it is another store's: two stores in one index would mix, and `reindex` of one
@@ -79,7 +79,7 @@ def _make_ready(engine: Engine, store: Store) -> None:
     from family.lineage.record import fill
 
     with engine.execution_options(writes=True).begin() as connection:
-        if _is_ready(connection, store):  # another process was first
+        if is_ready(connection, store):  # another process was first
             return
         _migrate(connection)
         fill(connection, store)

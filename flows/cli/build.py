@@ -32,7 +32,7 @@ def command(config: Path, store: Path, no_wait: bool, verbose: bool) -> None:
     from family.lineage.scorecard import scorecard
     from family.load import load
     from family.store import Store
-    from flows.cli.plan import plan
+    from flows import planning
     from flows.cli.show import show
     from flows.cli.terminal import terminal
     from flows.server import prefect_api
@@ -44,7 +44,7 @@ def command(config: Path, store: Path, no_wait: bool, verbose: bool) -> None:
         from flows.build import IncompleteError, build
         from flows.reports import folder
 
-        planned = plan(spec, opened.root).stages
+        planned = planning.costs(spec, opened.root).stages
         minutes = {f"{one.tier}/{one.stage}": one.estimate.minutes for one in planned}
         with terminal(minutes) as follow:
             watcher.set(follow)

@@ -35,6 +35,7 @@ COMMANDS = (
     "sign",
     "verify",
     "sweep",
+    "doctor",
 )
 INTERRUPTED = 130
 

@@ -66,6 +66,7 @@ def command(
     """
     from export.targets import faults
     from family.load import load
+    from flows import planning
     from flows.cli.scaled import render
     from flows.cli.show import json, show
 
@@ -73,7 +74,7 @@ def command(
         for option, value in (("--sharding", sharding), ("--corpus-tokens", corpus_tokens)):
             if value is not None:
                 raise click.UsageError(f"{option} goes with --hardware. Add it: --hardware h100x8.")
-        report = plan(load(config, faults), store)
+        report = planning.costs(load(config, faults), store)
         json(report) if as_json else show(_render(report))
         return
     scaled = plan_on_paper(load(config, faults), hardware, sharding, corpus_tokens)
@@ -92,18 +93,6 @@ def plan_on_paper(
     from flows.stages import STAGES
 
     return plan_on(spec, STAGES, parsed(hardware), sharding=sharding, corpus_tokens=corpus_tokens)
-
-
-def plan(spec: "FamilySpec", root: Path) -> "PlanReport":
-    """The plan against the store at `root`, which need not be there."""
-    from family import estimate
-    from family.store import Store
-    from flows.planning import planned
-
-    if not (root / "store.json").exists():
-        return estimate.report(spec, planned(spec, None), lambda key: None)
-    store = Store.existing(root)
-    return estimate.report(spec, planned(spec, store), store.manifest, store.manifests())
 
 
 def _render(report: "PlanReport") -> "Table":

@@ -13,6 +13,7 @@ import pytest
 from click.testing import CliRunner, Result
 from pydantic import BaseModel, JsonValue, TypeAdapter
 
+from family.doctor.findings import Checkup
 from family.estimate import PlanReport
 from family.lineage.card import Card
 from family.lineage.changes import Diff, Why
@@ -94,6 +95,7 @@ def test_every_command_that_reads_takes_json_and_a_store() -> None:
         (("bom", "edge/int4"), dict[str, JsonValue]),
         (("map",), list[Point]),
         (("notes",), Notes),
+        (("doctor",), Checkup),
     ],
 )
 def test_json_has_the_documented_shape(
@@ -224,7 +226,7 @@ def test_run_streams_the_shipped_int4_file(built: Path, monkeypatch: pytest.Monk
     assert asked == [(Path(json.loads(shown)["folder"]), "How?", 9, 0.0)]
 
 
-@pytest.mark.parametrize("name", sorted(set(READING) - {"descent plan"}))
+@pytest.mark.parametrize("name", sorted(set(READING) - {"descent plan", "descent doctor"}))
 def test_without_a_store_the_error_says_what_to_do(name: str, tmp_path: Path) -> None:
     arguments = [one for one in COMMANDS[name].params if isinstance(one, click.Argument)]
     models = ["edge" for one in arguments if one.required]
