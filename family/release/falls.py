@@ -86,8 +86,8 @@ def _fall(tier: str, metric: str, limit: float, now: Figure | None, then: Figure
     elif now.protocol != then.protocol:
         why = "measured under another protocol"
     else:
-        rose = now.value - then.value
-        worse = -rose if now.name in HIGHER_IS_BETTER else rose
+        rose, fell = now.value - then.value, then.value - now.value
+        worse = fell if now.name in HIGHER_IS_BETTER else rose
     return Fall(
         tier=tier,
         metric=metric,
