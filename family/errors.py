@@ -30,6 +30,10 @@ class StoreError(DescentError):
     """The artifact store cannot be used as it stands."""
 
 
+class NoStoreError(StoreError):
+    """There is no store where one was looked for."""
+
+
 class StageError(DescentError):
     """A stage could not be finished; what it had sealed before stays."""
 

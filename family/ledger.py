@@ -15,7 +15,7 @@ from pydantic import Field, ValidationError
 
 from family.errors import StoreError
 from family.stage import Settings
-from family.store import Store, sha256, write_json
+from family.store import Store, sha256
 
 RELEASE = "release.json"
 
@@ -77,7 +77,8 @@ def release_folder(store: Store, family: str, version: str) -> Path:
 
 def releases(store: Store) -> Iterator[tuple[Release, str]]:
     """Every release, with the SHA-256 of its file; by family, then by name."""
-    for path in sorted((store.root / "releases").glob(f"*/*/{RELEASE}")):
+    # One that is being made has a dot before its name.
+    for path in sorted((store.root / "releases").glob(f"*/[!.]*/{RELEASE}")):
         yield _read(Release, path), sha256(path)
 
 
@@ -89,10 +90,11 @@ def decisions(store: Store, family: str = "*") -> Iterator[Decision]:
 
 
 def decide(store: Store, decision: Decision) -> None:
-    """Write a decision down. Hold `deciding` from the look at the last number on."""
-    folder = store.root / "decisions" / decision.family
-    folder.mkdir(parents=True, exist_ok=True)
-    write_json(folder / f"{decision.number}.json", decision.model_dump(mode="json"))
+    """Write a decision down. Hold `deciding` from the look at the last number on.
+
+    StoreError if another machine took the number: what it decided may forbid this."""
+    name = f"decisions/{decision.family}/{decision.number}.json"
+    store.once(name, decision.model_dump(mode="json"))
 
 
 @contextmanager

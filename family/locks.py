@@ -3,6 +3,8 @@
 lock                 shared by all who build; a sweep has it alone
 locks/<family>.lock  one build or one release of a family at a time
 locks/<key>.lock     one maker of an artifact at a time: families share some
+fetch.lock           one process at a time fetches from a shared store
+follow.lock          one process at a time brings what others left in a shared store
 
 They are taken in this order, and nobody holds two of a kind: so nobody waits in a circle. They are
 flocks: one goes with its process, even if that is killed. A lock's file says which process took it.
@@ -10,6 +12,7 @@ flocks: one goes with its process, even if that is killed. A lock's file says wh
 
 import fcntl
 import os
+import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
@@ -42,6 +45,27 @@ def artifact(root: Path, key: str, title: str, on_wait: OnWait, stop: Stop) -> I
         _held(_of(root, key), title, wait=True, on_wait=on_wait, stop=stop),
     ):
         yield
+
+
+@contextmanager
+def fetching(root: Path) -> Iterator[None]:
+    """Fetch files from a shared store."""
+    with _shared(root, wait=True, on_wait=_say), (root / "fetch.lock").open("a") as file:
+        fcntl.flock(file, fcntl.LOCK_EX)
+        yield
+
+
+@contextmanager
+def following(root: Path) -> Iterator[bool]:
+    """Bring what others left in a shared store; whether who did it before was ended half-way."""
+    with _shared(root, wait=True, on_wait=_say), (root / "follow.lock").open("a+") as file:
+        fcntl.flock(file, fcntl.LOCK_EX)
+        file.seek(0)
+        unfinished = bool(file.read())
+        file.write("unfinished")
+        file.flush()
+        yield unfinished
+        file.truncate(0)
 
 
 @contextmanager
@@ -109,6 +133,10 @@ def _taken(file: IO[str], how: int) -> bool:
     except BlockingIOError:
         return False
     return True
+
+
+def _say(message: str) -> None:
+    print(message, file=sys.stderr)
 
 
 def _of(root: Path, name: str) -> Path:

@@ -52,7 +52,9 @@ def make(
     stop = stop or Stop()
     # Held while it is looked at too: whoever is making it will soon have made it.
     with store.making(step.recipe.key, step.title, on_wait=warn, stop=stop):
-        if made := reuse(step, family, store, warn=warn, recorded=recorded):
+        if made := reuse(
+            step, family, store, on_progress=on_progress, warn=warn, recorded=recorded
+        ):
             return made
         manifest = _built(step, family, stage, store, prefect_run_id, on_progress, stop)
         if recorded:
@@ -65,16 +67,18 @@ def reuse(
     family: str,
     store: Store,
     *,
+    on_progress: Listener | None = None,
     warn: Callable[[str], None] = print,
     recorded: bool = True,
 ) -> Made | None:
     """The step's artifact if it is there and its files verify, recorded as the step's."""
-    manifest = store.manifest(step.recipe.key)
+    manifest = store.look(step.recipe.key)
     if manifest is None:
         return None
     if faults := store.faults(manifest):
         warn(f"{step.title}: {faults[0]}; building it again")
         return None
+    manifest = store.share(manifest, on_progress)
     if recorded:
         record(store, manifest, family, step.tier, step.name)
     return Made("reused", manifest)
@@ -90,7 +94,7 @@ def _built(
     stop: Stop,
 ) -> Manifest:
     recipe = step.recipe
-    folders = {name: store.folder(key) for name, key in recipe.inputs.items()}
+    folders = {name: store.fetch(key, on_progress) for name, key in recipe.inputs.items()}
     inputs = {name: folder for name, folder in folders.items() if folder.is_dir()}  # no leaves
     processes = heavy.processes(recipe.settings)
     started, clock = datetime.now(UTC), time.monotonic()
@@ -115,7 +119,8 @@ def _built(
             environment=environment() | ({"processes": processes} if processes > 1 else {}),
         )
 
-    return store.seal(recipe, scratch, outcome, origin)
+    sealed = store.seal(recipe, scratch, outcome, origin)
+    return store.share(sealed, on_progress, new=True)
 
 
 def _here(

@@ -7,6 +7,7 @@ families/<family>.json  which key each stage of each tier has now
 releases/  decisions/   what people decided about families; see family.ledger
 lock  locks/            who builds, releases or sweeps; see family.locks
 logs/  lineage.db  id
+remote                  the URL behind the folder, if there is one: see family.remote
 """
 
 import errno
@@ -20,15 +21,20 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack, contextmanager
 from functools import cached_property
 from pathlib import Path
-from typing import Any, Self
+from typing import TYPE_CHECKING, Any, Self
 from uuid import uuid4
 
 from pydantic import Field, ValidationError
 
 from family import locks
-from family.errors import StoreError
+from family.errors import NoStoreError, StoreError
+from family.progress import Listener
+from family.remote.place import located
 from family.stage import Outcome, Recipe, Scalar, Settings
 from family.stopping import Stop
+
+if TYPE_CHECKING:
+    from family.remote.shared import Shared
 
 FORMAT = 1
 MANIFEST = "manifest.json"
@@ -133,25 +139,40 @@ def reachable(root: Path) -> Iterator[None]:
 
 
 class Store:
-    """A folder of artifacts. Opening it checks its layout's version and makes it if absent."""
+    """A folder of artifacts, which may stand before a URL that others share.
 
-    def __init__(self, root: Path) -> None:
-        self.root = root.absolute()
+    Opening it checks its layout's version, and makes it if it is absent and may be `new`."""
+
+    def __init__(self, place: Path | str, *, new: bool = True) -> None:
+        self.root, url = located(place)
+        self.shared = self._shared(url) if url else None
         with reachable(self.root):
-            self._open()
+            self._open(new=new)
 
-    def _open(self) -> None:
+    def _open(self, *, new: bool) -> None:
         mark = self.root / "store.json"
         if self.root.exists() and not self.root.is_dir():
             raise StoreError(f"{self.root}: a store is a folder, and this is a file.")
         if known := mark.exists():
             self._check(mark)
+        elif self.shared:
+            self.shared.attach(new=new)
+        elif not new:
+            raise NoStoreError(
+                f"{self.root}: there is no store here. Run `descent build CONFIG` first, or say "
+                f"where it is with --store or DESCENT_STORE."
+            )
         with disk_faults(self.root.parent if self.root.parent.exists() else Path.cwd()):
             # Of a known store too: what copied it may have left empty folders behind.
             for name in ("artifacts", "scratch", "families", "logs"):
                 (self.root / name).mkdir(parents=True, exist_ok=True)
             if not known:
                 write_json(mark, {"format": FORMAT})
+
+    def _shared(self, url: str) -> "Shared":
+        from family.remote.shared import Shared
+
+        return Shared(self.root, url)
 
     def _check(self, mark: Path) -> None:
         try:
@@ -167,21 +188,15 @@ class Store:
                 f"Upgrade descent-family, or use another --store."
             )
 
-    @staticmethod
-    def is_at(root: Path) -> bool:
-        """Whether there is a store at `root`."""
-        with reachable(root):
-            return (root / "store.json").exists()
-
     @classmethod
-    def existing(cls, root: Path) -> Self:
-        """Open a store for reading; StoreError if there is none at `root`."""
-        if not cls.is_at(root):
-            raise StoreError(
-                f"{root}: there is no store here. Run `descent build CONFIG` first, or say where "
-                f"it is with --store or DESCENT_STORE."
-            )
-        return cls(root)
+    def existing(cls, place: Path | str) -> Self:
+        """Open a store for reading; NoStoreError if there is none at `place`."""
+        return cls(place, new=False)
+
+    @property
+    def place(self) -> str:
+        """Where the store is for every machine that sees it: its URL, or else its folder."""
+        return self.shared.url if self.shared else str(self.root)
 
     @cached_property
     def id(self) -> str:
@@ -226,6 +241,26 @@ class Store:
             if manifest := self.manifest(path.name):
                 yield manifest
 
+    def look(self, key: str) -> Manifest | None:
+        """The manifest of an artifact, also of one that another machine made a moment ago."""
+        found = self.manifest(key)
+        return self.shared.look(key) if self.shared and not found else found
+
+    def fetch(self, key: str, hear: Listener | None = None) -> Path:
+        """The folder of an artifact, with its files in it: a shared store may hold them alone."""
+        folder = self.folder(key)
+        if self.shared and (manifest := self.look(key)):
+            self.shared.fetch(manifest, folder, hear)
+        return folder
+
+    def share(
+        self, manifest: Manifest, hear: Listener | None = None, *, new: bool = False
+    ) -> Manifest:
+        """Let others have an artifact, if the store is shared; the manifest that counts for all."""
+        if self.shared is None:
+            return manifest
+        return self.shared.share(manifest, self.folder(manifest.key), hear, new=new)
+
     def seal(
         self, recipe: Recipe, scratch: Path, outcome: Outcome, origin: Callable[[], Origin]
     ) -> Manifest:
@@ -249,20 +284,26 @@ class Store:
         return manifest
 
     def faults(self, manifest: Manifest, *, deep: bool = True) -> list[str]:
-        """What differs from the manifest: missing files, sizes and, if `deep`, digests."""
+        """What differs from the manifest: missing files, sizes and, if `deep`, digests.
+
+        Files that were not fetched yet are held to what the shared store has, if `deep`."""
         folder = self.folder(manifest.key)
         found = []
-        for name, file in manifest.files.items():
-            path = folder / name
-            if not path.is_file():
-                found.append(f"{name} is missing")
-            elif path.stat().st_size != file.bytes:
-                found.append(f"{name} has {path.stat().st_size} bytes, not {file.bytes}")
+        away = [name for name in manifest.files if not (folder / name).is_file()]
+        if self.shared is None:
+            found = [f"{name} is missing" for name in away]
+        elif away and deep:
+            found = self.shared.faults(manifest, away)
+        here = {name: file for name, file in manifest.files.items() if name not in away}
+        for name, file in here.items():
+            size = (folder / name).stat().st_size
+            if size != file.bytes:
+                found.append(f"{name} has {size} bytes, not {file.bytes}")
         if not found and deep:
             now = digests(folder)
             found = [
                 f"{name} has digest {now[name].sha256[:12]}, not {file.sha256[:12]}"
-                for name, file in manifest.files.items()
+                for name, file in here.items()
                 if now[name].sha256 != file.sha256
             ]
         return found
@@ -287,8 +328,24 @@ class Store:
         return found
 
     def set_head(self, family: str, head: dict[str, str]) -> None:
+        self.write(f"families/{family}.json", head)
+
+    # ---- records ---------------------------------------------------------------------------
+
+    def write(self, name: str, value: Any) -> None:
+        """Write a record that may change, for all who share the store."""
         with disk_faults(self.root):
-            write_json(self.root / "families" / f"{family}.json", head)
+            write_json(self.root / name, value)
+        if self.shared:
+            self.shared.write(name, _json(value).encode())
+
+    def once(self, name: str, value: Any) -> None:
+        """Write a record that never changes; StoreError if another machine wrote it first."""
+        if self.shared:
+            self.shared.once(name, _json(value).encode())
+        with disk_faults(self.root):
+            (self.root / name).parent.mkdir(parents=True, exist_ok=True)
+            write_json(self.root / name, value)
 
     # ---- who may do what at once -----------------------------------------------------------
 
@@ -327,9 +384,13 @@ def write_json(path: Path, value: Any) -> None:
 
 def _write_json(path: Path, value: Any) -> None:
     with path.open("w") as file:
-        json.dump(value, file, indent=2, sort_keys=True)
+        file.write(_json(value))
         file.flush()
         os.fsync(file.fileno())
+
+
+def _json(value: Any) -> str:
+    return json.dumps(value, indent=2, sort_keys=True)
 
 
 def sync(path: Path) -> None:

@@ -8,9 +8,10 @@ import psutil
 
 from family import ledger, locks
 from family.doctor.findings import Area, Finding
-from family.errors import StoreError
+from family.errors import NoStoreError, StoreError
 from family.lineage.record import model_name
 from family.lineage.words import size
+from family.remote.place import located
 from family.store import Manifest, Store
 
 STORE = Area("store")
@@ -21,10 +22,10 @@ NAMED = 5
 def store(root: Path) -> Iterator[Finding]:
     """Look at the store at `root`; every file's size is compared, no file is read."""
     try:
-        if not Store.is_at(root):
-            yield _place(root)
-            return
         opened = Store.existing(root)
+    except NoStoreError:
+        yield _place(located(root)[0])
+        return
     except StoreError as error:
         yield STORE.refused("place", error)
         return

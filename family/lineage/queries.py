@@ -11,6 +11,7 @@ from family.lineage.changes import Diff, Why, diff, why
 from family.lineage.database import reading
 from family.lineage.datasets import datasets_of
 from family.lineage.dossier import Dossier, dossier
+from family.lineage.follow import follow
 from family.lineage.graph import Graph
 from family.lineage.licences import Licences, licences
 from family.lineage.names import ID, Names
@@ -37,9 +38,12 @@ from family.store import Store
 
 
 class Lineage:
-    """Reads a store's index. An answer that hands out files is given only if the store has them."""
+    """Reads a store's index. An answer that hands out files is given only if the store has them.
+
+    Of a shared store it knows what others had left there when it was opened."""
 
     def __init__(self, store: Store) -> None:
+        follow(store)
         self.store = store
 
     def families(self) -> list[str]:

@@ -31,10 +31,11 @@ def record(store: Store, manifest: Manifest, family: str, tier: str, step: str) 
         _replace(connection, tables.heads, head)
 
 
-def record_aside(store: Store, manifest: Manifest) -> None:
-    """Note a sealed artifact that no step of a family has: a measurement made once more."""
+def record_aside(store: Store, *manifests: Manifest) -> None:
+    """Note sealed artifacts that no step of a family has by that: a measurement made once more."""
     with writing(store) as connection:
-        _write(connection, rows_of(manifest))
+        for manifest in manifests:
+            _write(connection, rows_of(manifest))
 
 
 def set_heads(store: Store, family: str) -> None:

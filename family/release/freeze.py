@@ -206,6 +206,8 @@ def _published(
         sums[STATEMENT] = sha256(scratch / STATEMENT)
         frozen = frozen.model_copy(update={"published": sums})
         write_json(scratch / RELEASE, frozen.model_dump(mode="json"))
+        if store.shared:
+            store.shared.release(frozen, scratch)
         scratch.rename(folder)
         sync(folder.parent)
     return frozen

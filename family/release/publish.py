@@ -34,11 +34,11 @@ def publish(
     fragments: Iterable[Fragment] = (),
 ) -> None:
     """Write everything that `release` hands out into `folder`, but for its own record."""
-    notices = store.folder(release.steps["/notices"]) if "/notices" in release.steps else None
+    notices = store.fetch(release.steps["/notices"]) if "/notices" in release.steps else None
     for tier in status.tiers:
         for files in tier.files:
             target = folder / tier.tier / files.precision
-            _link(files.files, Path(files.folder), target)
+            _link(files.files, store.fetch(Path(files.folder).name), target)
             for path in matching(notices) if notices else ():
                 _link_one(path, target / path.name)
             dossier = lineage.dossier(files.name)

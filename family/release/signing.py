@@ -40,9 +40,13 @@ def sign(
     if found.difference:
         raise ReleaseError(f"{found.name} was not signed. {found.difference}")
     folder = release_folder(store, held.family, held.version)
+    signature = signer.sign(folder)
+    if store.shared:
+        name = signature.relative_to(store.root).as_posix()
+        store.shared.write(name, signature.read_bytes())
     return Signed(
         family=held.family,
         version=held.version,
-        signature=str(signer.sign(folder)),
+        signature=str(signature),
         folder=str(folder),
     )

@@ -1,6 +1,6 @@
 """Whether a model or a release still is what was recorded: from what the user brought down to it.
 
-Nothing is fetched. What is compared, and with what:
+Nothing is fetched, but from a store at a URL. What is compared, and with what:
 
 recipe in a manifest     its key, and through its inputs' keys every recipe above it
 files of an artifact     the digests in its manifest
@@ -65,6 +65,7 @@ def verify_model(store: Store, name: str, on_progress: Listener | None = None) -
     """Check a model and all that it was made from."""
     model = Lineage(store).resolve(name)
     links = chain(store, [model.key])
+    _fetch(store, links, on_progress)
     with Sums(_files(store, links), on_progress) as sums:
         checked, difference = _until(artifact(store, link, sums) for link in links)
     return Verified(name=model.name, checked=checked, difference=difference)
@@ -105,6 +106,13 @@ def _until(steps: Iterator[Checked]) -> tuple[tuple[Checked, ...], Difference | 
     return tuple(checked), None
 
 
+def _fetch(store: Store, links: Sequence[Link], on_progress: Listener | None) -> None:
+    """Have all files here that a shared store may hold elsewhere."""
+    for link in links:
+        if link.manifest:
+            store.fetch(link.key, on_progress)
+
+
 def _files(store: Store, links: Sequence[Link]) -> Iterator[Path]:
     for link in links:
         if link.manifest:
@@ -122,6 +130,9 @@ class _Release:
     def steps(self, public_key: Path | None, on_progress: Listener | None) -> Iterator[Checked]:
         release = self._record()
         links = chain(self.store, release.steps.values())
+        _fetch(self.store, links, on_progress)
+        if self.store.shared:
+            self.store.shared.fetch_release(release, self.folder, on_progress)
         published = (self.folder / name for name in sorted(release.published))
         with Sums([*_files(self.store, links), *published], on_progress) as sums:
             for link in links:
