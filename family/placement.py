@@ -35,8 +35,8 @@ class Running(Settings):
     )
     address: str | None = Field(
         None,
-        description="The scheduler of a Dask or Ray cluster, whose workers see the store under the same "
-        "path or URL; left out, a cluster on this machine that lasts as long as the build.",
+        description="The scheduler of a Dask or Ray cluster, whose workers see the store under the "
+        "same path or URL; left out, a cluster on this machine that lasts as long as the build.",
     )
     heavy: int = Field(
         1,

@@ -613,9 +613,9 @@ class FamilySpec(Settings):
     runs_on: dict[HeavyStage, str] = Field(
         default_factory=dict,
         description="Which of Prefect's work pools runs a stage: `{distill: gpu, verify: edge}`; a "
-        "stage that is left out runs where the build does. Workers see the store under the same path "
-        "or URL. A pool for `verify`, which times decoding, should have nothing else to run and a "
-        "limit of one run at a time.",
+        "stage that is left out runs where the build does. Workers see the store under the same "
+        "path or URL. A pool for `verify`, which times decoding, should have nothing else to run "
+        "and a limit of one run at a time.",
     )
     running: Running = Field(
         default_factory=Running, description="How many steps run side by side, and in what."

@@ -40,12 +40,12 @@ class ProgressBar:
         self._title = sentence(step)
         self._every = every
         self._due = 0.0
-        self._first: tuple[float, float] | None = None
+        self._first: dict[str, tuple[float, float]] = {}
         self._artifact: UUID | None = None
 
     def __call__(self, progress: Progress) -> None:
         now = time.monotonic()
-        self._first = self._first or (now, progress.done)
+        self._first.setdefault(progress.unit, (now, progress.done))
         if now < self._due and progress.done < progress.total:
             return
         self._due = now + self._every
@@ -60,8 +60,7 @@ class ProgressBar:
 
     def _pace(self, now: float, progress: Progress) -> str:
         """`, 1,190 tokens/s, about 3 min 20 s left`, since the first report; empty at that."""
-        assert self._first
-        since, already = self._first
+        since, already = self._first[progress.unit]
         if now == since or progress.done <= already:
             return ""
         pace = (progress.done - already) / (now - since)

@@ -50,7 +50,7 @@ def sealed(store: Store, family: str, step: Step, manifest: Manifest) -> None:
             "key": manifest.key,
             "digest": manifest.digest,
             "lineage": lineage,
-            "store": str(store.root),
+            "store": store.place,
             "parents": [
                 {
                     "kind": edge.kind,

@@ -8,6 +8,7 @@ from prefect.client.schemas.objects import State
 from prefect.states import Cancelled
 
 from family.errors import DescentError, GateError
+from family.lineage.follow import follow
 from family.lineage.record import set_heads
 from family.lineage.timeline import timeline_of
 from family.plan import Step
@@ -48,6 +49,7 @@ def build(spec: FamilySpec, store: Path = Path(".descent"), wait: bool = True) -
         wait: Whether to queue behind another build of this family, or else to refuse.
     """
     opened = Store(store)
+    follow(opened)
     pools.check(spec)
     with tags(spec.family), opened.lock(spec.family, wait=wait, on_wait=watching().warned):
         steps = planning.steps(spec, opened)

@@ -15,6 +15,7 @@ from prefect.flows import Flow
 from prefect.types.entrypoint import EntrypointType
 
 from family.errors import DescentError
+from family.remote.place import place_of
 from family.spec import FamilySpec
 from family.upkeep import Cron, Interval, RRule, Schedule
 from flows.events import CHANGED, PROMOTED, resource
@@ -34,7 +35,7 @@ OVERLAP = {
 
 def deployments(spec: FamilySpec, config: Path, store: Path) -> Iterator[RunnerDeployment]:
     """What a family has: `rebuild`, `release` and, if its flagship is watched, `look`."""
-    where = {"config": str(config.absolute()), "store": str(store.absolute())}
+    where = {"config": str(config.absolute()), "store": place_of(store)}
     kept = spec.rebuild
     yield _deployed(
         rebuild,

@@ -8,6 +8,7 @@ from prefect.client.schemas.objects import State
 from prefect.states import Completed
 
 from family.errors import DescentError
+from family.lineage.follow import follow
 from family.load import load
 from family.spec import FamilySpec, HubSource
 from family.store import Store
@@ -30,6 +31,7 @@ def look(config: Path, store: Path = Path(".descent")) -> State[bool]:
     """
     spec = tracked(load(config))
     opened = Store(store)
+    follow(opened)
     steps = planning.steps(spec, opened)
     now = next(step.recipe.key for step in steps if step.id == "/flagship")
     if opened.head(spec.family).get("/flagship") == now:

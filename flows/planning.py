@@ -3,8 +3,10 @@
 from pathlib import Path
 
 from family import estimate, plan
+from family.errors import NoStoreError
 from family.estimate import PlanReport
 from family.leaves import leaves
+from family.lineage.follow import follow
 from family.plan import Planned, Step
 from family.spec import FamilySpec
 from family.store import Store
@@ -32,7 +34,9 @@ def planned(spec: FamilySpec, store: Store | None) -> list[Planned]:
 
 def costs(spec: FamilySpec, root: Path) -> PlanReport:
     """The plan against the store at `root`, which need not be there, and what it would cost."""
-    if not Store.is_at(root):
+    try:
+        store = Store.existing(root)
+    except NoStoreError:
         return estimate.report(spec, planned(spec, None), lambda key: None)
-    store = Store.existing(root)
+    follow(store)
     return estimate.report(spec, planned(spec, store), store.manifest, store.manifests())

@@ -1,7 +1,8 @@
 """Steps on Prefect's work pools: an order goes to a deployment, and a worker of its pool makes it.
 
 Whoever ordered waits, without a place in the pool, passes on what went wrong, and cancels the run
-if it is stopped itself. What is made stands in the store, which workers see under the same path.
+if it is stopped itself. What is made stands in the store, which workers see under the same path, or
+at the same URL.
 """
 
 import time
@@ -26,6 +27,7 @@ from prefect.states import Cancelling
 from pydantic import BaseModel
 
 from family.errors import DescentError, StageError
+from family.lineage.record import record
 from family.plan import Step
 from family.run import Made
 from family.spec import FamilySpec
@@ -124,11 +126,12 @@ def made_on(
         error = StageError(f"{state.message or state.name}\n  A worker of pool {pool} says so.")
         error.may_pass = state.is_crashed()  # the worker is lost; a failure it tried again itself
         raise error
-    if not (manifest := store.manifest(step.recipe.key)):
+    if not (manifest := store.look(step.recipe.key)):
         raise StageError(
-            f"{step.title}: a worker of pool {pool} made it, but not in {store.root}. Workers must "
-            f"see the store under this very path."
+            f"{step.title}: a worker of pool {pool} made it, but not in {store.place}. Workers "
+            f"must see the store under this very path, or at this URL."
         )
+    record(store, manifest, family, step.tier, step.name)  # a worker's folder has its own index
     return Made("reused" if state.name == "Reused" else "built", manifest)
 
 
@@ -136,7 +139,7 @@ def _order(pool: str, step: Step, family: str, store: Store) -> UUID:
     order = Order.of(step, family).model_dump(mode="json")
     made = run_deployment(
         f"stage/{deployment(family, pool)}",
-        parameters={"order": order, "store": str(store.root)},
+        parameters={"order": order, "store": store.place},
         timeout=0,
         flow_run_name=sentence(step),
         tags=[family, step.recipe.stage, step.recipe.key],

@@ -17,6 +17,7 @@ from prefect.states import Completed
 from export.targets import faults
 from family import run
 from family.errors import GateError
+from family.lineage.follow import follow
 from family.lineage.queries import Lineage
 from family.lineage.record import record_aside
 from family.load import load
@@ -52,6 +53,7 @@ def rebuild(
     """
     spec = tracked(load(config, faults, changes))
     opened = Store(store)
+    follow(opened)
     with tags(spec.family):
         planned = looked_at(spec, opened)
         stale = [one for one in planned if one.status == "stale"]
@@ -120,7 +122,7 @@ def ask(spec: FamilySpec, store: Store, stale: list[Planned]) -> str:
     if not _is_deployed(name):
         made = frozen(store, spec.family, None, note, within, spec.rebuild.fall)
         return f"{made.version} waits: descent approve {spec.family} {made.version}"
-    parameters = {"family": spec.family, "store": str(store.root), "note": note}
+    parameters = {"family": spec.family, "store": store.place, "note": note}
     run = f"Release {spec.family}"
     started = run_deployment(
         name, parameters=parameters, timeout=0, as_subflow=False, flow_run_name=run

@@ -21,6 +21,7 @@ from pydantic import Field
 from family.errors import SpecError
 from family.faults import written
 from family.ledger import Alias, Release, releases
+from family.lineage.follow import follow
 from family.lineage.queries import Lineage
 from family.lineage.released import ReleaseView
 from family.release import decide, versions
@@ -73,6 +74,7 @@ def release(
     """
     opened = Store.existing(store)
     _check(family, version, fall or {})
+    follow(opened)
     with tags(family):
         run = flow_run.id
         made = _made_by(run, opened) or frozen(
@@ -131,7 +133,7 @@ def promoted(store: Store, family: str, version: str, alias: str) -> None:
     """Move the alias, and tell whoever waits for it."""
     if alias not in Lineage(store).release(family, version).aliases:
         decide.promote(store, family, version, alias, by=BY_A_RUN, reason="approved")
-    tell(PROMOTED, family, version=version, alias=alias, store=str(store.root))
+    tell(PROMOTED, family, version=version, alias=alias, store=store.place)
 
 
 def _check(family: str, version: str | None, fall: Mapping[str, float]) -> None:

@@ -6,6 +6,7 @@ from prefect import flow
 from prefect.client.schemas.objects import State
 from prefect.states import Completed
 
+from family.lineage.follow import follow
 from family.store import Store
 from flows.pools import Order
 from flows.refusals import in_plain_words
@@ -28,5 +29,7 @@ def on_pool(order: Order, store: Path) -> State[None]:
         order: The step.
         store: Where the artifacts are, for the build and here.
     """
-    made = stage(order.step, order.family, Store(store)).result()
+    opened = Store(store)
+    follow(opened)
+    made = stage(order.step, order.family, opened).result()
     return Completed(name=STATES[made.how])

@@ -16,8 +16,8 @@ def command(config: Path, store: Path, pool: str | None) -> None:
 
     A worker of that pool runs them: when the schedule of the family's `rebuild` section comes due,
     when its flagship changes, and when another family that it waits for is promoted. CONFIG and the
-    store must be where the worker runs, under these paths. Each pool of `runs_on` gets a deployment
-    more, by which its workers make the stages that it is to run.
+    store must be where the worker runs, under these paths; the store may be at a URL. Each pool of
+    `runs_on` gets a deployment more, by which its workers make the stages that it is to run.
 
     \b
     Example:

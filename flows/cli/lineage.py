@@ -227,11 +227,11 @@ def reindex(take_over: bool, store: Path, as_json: bool) -> None:
       descent lineage reindex
       DESCENT_LINEAGE_URL=postgresql://me@db/lineage descent lineage reindex
     """
-    from family.lineage.record import reindex as rebuild
+    from family.lineage.follow import rebuilt
     from family.store import Store
     from flows.cli import tables
 
-    _answer(rebuild(Store.existing(store), take_over=take_over), tables.reindexed, as_json)
+    _answer(rebuilt(Store.existing(store), take_over=take_over), tables.reindexed, as_json)
 
 
 def _answer(

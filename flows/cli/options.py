@@ -43,8 +43,8 @@ store_option = click.option(
     show_envvar=True,
     default=".descent",
     show_default=True,
-    metavar="DIR",
-    help="Where the artifacts are.",
+    metavar="DIR|URL",
+    help="Where the artifacts are; machines share a URL, as s3://bucket/family.",
 )
 json_option = click.option(
     "--json", "as_json", is_flag=True, help="Print JSON, in a documented shape."

@@ -51,7 +51,10 @@ def command(
         reference = found.resolve(f"{reference.name}/{precision}")
 
     from export.runtime import stream
+    from flows.cli.bar import bar
 
-    for piece in stream(Path(reference.folder), prompt, max_tokens, temperature):
+    with bar("fetching") as hear:
+        folder = found.store.fetch(reference.key, hear)
+    for piece in stream(folder, prompt, max_tokens, temperature):
         click.echo(piece, nl=False)
     click.echo()

@@ -132,7 +132,7 @@ class Log(Terminal):
     def __init__(self, where: Console, minutes: Minutes, every: float = 15.0) -> None:
         super().__init__(where, minutes)
         self.every = every
-        self.first: dict[str, tuple[float, float]] = {}
+        self.first: dict[tuple[str, str], tuple[float, float]] = {}
         self.due: dict[str, float] = {}
 
     def begins(self, step: Step) -> None:
@@ -140,7 +140,8 @@ class Log(Terminal):
 
     def progressed(self, step: Step, progress: Progress) -> None:
         now = time.monotonic()
-        since, already = self.first.setdefault(step.id, (now, progress.done))
+        first = (now, progress.done)
+        since, already = self.first.setdefault((step.id, progress.unit), first)
         if now < self.due[step.id]:
             return
         self.due[step.id] = now + self.every

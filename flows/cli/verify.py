@@ -30,8 +30,9 @@ def command(
 ) -> None:
     """Recompute every digest of MODEL, or of a release of FAMILY, and of all it was made from.
 
-    Goes from the flagship down, reads every file, fetches nothing, and names the first thing that
-    is not what was recorded; then it ends with code 1. VERSION is a release's, or an alias.
+    Goes from the flagship down, reads every file, and names the first thing that is not what was
+    recorded; then it ends with code 1. Nothing is fetched, but from a store at a URL. VERSION is a
+    release's, or an alias.
 
     What the user brought (the flagship's weights, a file of prompts) is known by its digest alone.
 

@@ -13,7 +13,9 @@ import pytest
 from prefect.client.schemas.objects import FlowRun
 from prefect.client.schemas.sorting import FlowRunSort
 
+from family.lineage.queries import Lineage
 from family.plan import steps
+from family.remote.place import CACHE
 from family.store import Store
 from flows.pools import Order
 from flows.stages import STAGES
@@ -48,7 +50,11 @@ def ordered(server: Lasting, pool: str) -> list[FlowRun]:
 def pools(lasting_server: Lasting, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Lasting]:
     """The server, with a pool and a worker for training and for what is near devices."""
     logs = tmp_path_factory.mktemp("workers")
-    environment = {**lasting_server.environment, "PREFECT_WORKER_QUERY_SECONDS": "1"}
+    environment = {
+        **lasting_server.environment,
+        "PREFECT_WORKER_QUERY_SECONDS": "1",
+        CACHE: str(logs / "cache"),
+    }
     workers = []
     with ExitStack() as opened:
         for pool in ("gpu", "edge"):
@@ -114,6 +120,25 @@ def test_each_stage_is_made_on_its_pool_and_is_the_same_as_made_at_home(
     both = here.keys() & at_home.keys()  # a family of one tier has words and notices of its own
     assert {key: here[key] for key in both} == {key: at_home[key] for key in both}
     assert Store(made).head("toys")["mini/verify"] in both
+
+
+def test_workers_with_folders_of_their_own_share_a_store_at_a_url(
+    pools: Lasting, built: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv(CACHE, str(tmp_path / "here"))
+    url = f"file://{tmp_path / 'remote'}"
+    path = write(tmp_path / "toys.yaml", RUNS_ON)
+    for command in ("deploy", "build"):
+        done = pools.descent(command, str(path), "--store", url)
+        assert done.returncode == 0, done.stderr
+    assert ordered(pools, "gpu")[0].parameters["store"] == url
+    (mini,) = Lineage(here := Store(url)).status("toys").tiers
+    assert mini.gate
+    key = here.head("toys")["mini/distill"]
+    made, at_home = here.manifest(key), Store(built).manifest(key)
+    assert made
+    assert at_home
+    assert made.digest == at_home.digest
 
 
 def test_what_is_sealed_is_not_ordered_again(pools: Lasting, made: Path) -> None:
