@@ -127,13 +127,13 @@ def disk_faults(where: Path) -> Iterator[None]:
 
 
 @contextmanager
-def reachable(root: Path) -> Iterator[None]:
+def reachable(place: Path | str) -> Iterator[None]:
     """Turn what keeps a store from being opened at all into an error that says how to go on."""
     try:
         yield
     except OSError as error:
         raise StoreError(
-            f"{root}: the store cannot be reached: {error.strerror}. Mount its disk, mend your "
+            f"{place}: the store cannot be reached: {error.strerror}. Mount its disk, mend your "
             f"rights to it, or point --store (DESCENT_STORE) at another folder."
         ) from error
 
@@ -144,15 +144,18 @@ class Store:
     Opening it checks its layout's version, and makes it if it is absent and may be `new`."""
 
     def __init__(self, place: Path | str, *, new: bool = True) -> None:
-        self.root, url = located(place)
-        self.shared = self._shared(url) if url else None
-        with reachable(self.root):
+        with reachable(place):
+            self.root, url = located(place)
+            self.shared = self._shared(url) if url else None
             self._open(new=new)
 
     def _open(self, *, new: bool) -> None:
         mark = self.root / "store.json"
         if self.root.exists() and not self.root.is_dir():
-            raise StoreError(f"{self.root}: a store is a folder, and this is a file.")
+            raise StoreError(
+                f"{self.root}: a store is a folder, and this is a file. Name another with --store "
+                f"(DESCENT_STORE)."
+            )
         if known := mark.exists():
             self._check(mark)
         elif self.shared:

@@ -42,8 +42,6 @@ def store(root: Path) -> Iterator[Finding]:
 
 def _place(root: Path) -> Finding:
     """A store that is not there yet."""
-    if root.exists() and not root.is_dir():
-        return STORE.fail("place", f"{root} is a file", "Name a folder with --store.")
     if (root / "artifacts").exists():
         return STORE.fail(
             "place",

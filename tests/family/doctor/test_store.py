@@ -106,7 +106,10 @@ def test_a_store_that_is_not_there_yet_is_no_fault(tmp_path: Path) -> None:
 
 def test_a_store_that_is_a_file_is_a_fault(tmp_path: Path) -> None:
     (tmp_path / "file").write_text("")
-    assert found(tmp_path / "file")["place"].found == f"{tmp_path / 'file'} is a file"
+    seen = found(tmp_path / "file")["place"]
+    assert seen.status == "fail"
+    assert seen.found == f"{tmp_path / 'file'}: a store is a folder, and this is a file"
+    assert "--store" in seen.fix
 
 
 def test_a_store_where_nothing_can_be_made_is_a_fault() -> None:
