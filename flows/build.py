@@ -17,6 +17,7 @@ from family.stage import Verdict
 from family.store import Store
 from flows import artifacts, planning, pools, reports
 from flows.crew import Crew, HeldBackError, crew, engage
+from flows.server import be_patient
 from flows.stopped import show_as_cancelled
 from flows.watch import watching
 

@@ -99,6 +99,20 @@ def _asked_for(url: str) -> Iterator[str]:
     yield url
 
 
+def be_patient() -> None:
+    """Have every new client of Prefect's try again where no connection can be made, for a minute,
+    as one does that had a connection before: a server that is away may come back.
+
+    A new one takes the first failure for a wrong address and gives up, and Prefect makes new ones
+    for each subflow and artifact. A flow that runs knows that its server has answered. (Prefect
+    3.8, which has no setting for this.)"""
+    from prefect.client import base
+
+    had_one = property(lambda client: True, lambda client, value: None)
+    for kind in (base.PrefectHttpxAsyncClient, base.PrefectHttpxSyncClient):
+        kind._has_connected = had_one  # type: ignore[assignment]
+
+
 @contextmanager
 def _local() -> Iterator[str]:
     """Serve the local database on a port of this machine alone; tells the address."""

@@ -55,15 +55,17 @@ class Lasting:
         """Run a command to its end."""
         return self._run("tests.flows", *arguments)
 
-    def prefect(self, *arguments: str) -> None:
+    def prefect(self, *arguments: str, cwd: Path = ROOT) -> None:
         """Run one of Prefect's commands, which must succeed."""
-        self._run("prefect", *arguments).check_returncode()
+        self._run("prefect", *arguments, cwd=cwd).check_returncode()
 
-    def _run(self, module: str, *arguments: str) -> "subprocess.CompletedProcess[str]":
+    def _run(
+        self, module: str, *arguments: str, cwd: Path = ROOT
+    ) -> "subprocess.CompletedProcess[str]":
         return subprocess.run(
             [sys.executable, "-m", module, *arguments],
             env=self.environment,
-            cwd=ROOT,
+            cwd=cwd,
             capture_output=True,
             text=True,
             timeout=PATIENCE,
