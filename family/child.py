@@ -18,8 +18,9 @@ from collections.abc import Callable, Mapping
 from contextlib import suppress
 from pathlib import Path
 from typing import cast
+from uuid import uuid4
 
-from pydantic import BaseModel
+from pydantic import BaseModel, Field
 
 from family.errors import DescentError, StoreError
 from family.parallel.place import here
@@ -35,8 +36,13 @@ ALLOCATOR = {
     "MALLOC_TRIM_THRESHOLD_": str(2**32),
 }
 
-#: How torch says that it got no memory, on processors and on devices.
-OUT_OF_MEMORY = ("can't allocate memory", "OutOfMemoryError", "out of memory")
+#: How torch, ONNX Runtime and the kernel say that there is no memory, on processors and devices.
+OUT_OF_MEMORY = ("allocate memory", "OutOfMemoryError", "out of memory")
+#: The signals by which a process is ended from outside: by the kernel when memory runs out, or by
+#: who stops a machine. One that ends itself (SIGSEGV, SIGABRT) would do so again.
+FROM_OUTSIDE = frozenset({signal.SIGKILL, signal.SIGTERM, signal.SIGHUP})
+#: How gloo and NCCL say that another process of the stage is no longer there.
+GONE = ("Connection closed by peer", "Connection reset by peer", "remote process exited")
 SMALLER = "Let it take less (raise `accumulate`, lower `batch`), or use a larger machine."
 
 StageFunction = Callable[[Mapping[str, Path], Settings, Path], Outcome]
@@ -51,6 +57,8 @@ class Job(BaseModel):
     inputs: dict[str, Path]
     out: Path
     said_fd: int
+    run: str = Field(default_factory=lambda: uuid4().hex)
+    """What tells this try at it from the ones before."""
 
     def asked(self) -> Settings:
         """The stage's settings."""
@@ -68,7 +76,7 @@ class Report(BaseModel):
     of_store: bool = False
     may_pass: bool = False
     lost: bool = False
-    """One of several processes was ended from outside, and the others' errors follow from that."""
+    """One of several processes ended without a word, and the others' errors follow from that."""
 
 
 class Said(BaseModel):
@@ -98,12 +106,14 @@ def told(error: Exception) -> str:
     return text
 
 
-def ended_by(number: int) -> str:
-    """`was ended by SIGTERM`."""
-    told = f"was ended by {signal.Signals(number).name}"
-    if number == signal.SIGKILL:
-        told += f", which is what the kernel does when memory runs out. If it did: {SMALLER}"
-    return told
+def ending(code: int) -> str:
+    """How a process ended, by its exit code: `was ended by SIGTERM`."""
+    if code >= 0:
+        return f"ended with code {code}"
+    text = f"was ended by {signal.Signals(-code).name}"
+    if -code == signal.SIGKILL:
+        text += f", which is what the kernel does when memory runs out. If it did: {SMALLER}"
+    return text
 
 
 def until_builder_ends() -> None:
@@ -142,6 +152,9 @@ def main(path: Path) -> int:
     except Exception as error:
         traceback.print_exc()
         report.error, report.may_pass = told(error), may_pass(error)
+        if here().world > 1 and any(sign in str(error) for sign in GONE):
+            report.error = "a process on another node has gone; what it said stands there"
+            report.may_pass = True
     if first or not report.outcome:
         say(Said(report=report))
     return 0 if report.outcome else 1

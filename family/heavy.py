@@ -1,7 +1,6 @@
 """Runs a heavy stage in processes of its own: the builder's side of `family.child`."""
 
 import os
-import signal
 import socket
 import subprocess
 import sys
@@ -11,16 +10,13 @@ from typing import IO
 
 from family import child
 from family.errors import DescentError, StageError, StoreError
+from family.parallel.place import TOLD
 from family.plan import Step
 from family.progress import Listener
-from family.spec import Distributed
-from family.stage import Outcome, Settings, Stage
+from family.spec import distributed
+from family.stage import Outcome, Stage
 from family.stopping import Stop
-from family.store import Store
-
-#: The signals by which a process is ended from outside: by the kernel when memory runs out, or by
-#: who stops a machine. One that ends itself (SIGSEGV, SIGABRT) would do so again.
-FROM_OUTSIDE = frozenset({signal.SIGKILL, signal.SIGTERM, signal.SIGHUP})
+from family.store import Store, write_json
 
 
 def run(
@@ -49,10 +45,10 @@ def run(
     )
     path = store.root / "scratch" / f"{recipe.key}.job"
     log = store.log(recipe.key)
-    module = "family.parallel.agent" if processes(recipe.settings) > 1 else "family.child"
+    module = "family.parallel.agent" if distributed(recipe.settings).world > 1 else "family.child"
     with ours:
         try:
-            path.write_text(job.model_dump_json())
+            write_json(path, job.model_dump(mode="json"))  # whole: other nodes read it too
             with log.open("wb") as output:
                 # A session of its own: Ctrl-C reaches the builder alone, which ends the child.
                 process = subprocess.Popen(
@@ -60,7 +56,7 @@ def run(
                     stdin=theirs.fileno(),
                     stdout=output,
                     stderr=subprocess.STDOUT,
-                    env={**os.environ, **child.ALLOCATOR},
+                    env={**_environment(), **child.ALLOCATOR},
                     start_new_session=True,
                 )
         finally:
@@ -81,14 +77,9 @@ def run(
         error = kind(f"{step.title}: {report.error}")
         error.exit_code, error.may_pass = report.exit_code, report.may_pass
         raise error
-    lost = report.lost or (not report.error and -code in FROM_OUTSIDE)
-    raise failed(step, report.error or _ending(code), log, report.may_pass or lost)
-
-
-def processes(settings: Settings) -> int:
-    """How many processes the settings ask for."""
-    wanted = getattr(settings, "distributed", None)
-    return wanted.world if isinstance(wanted, Distributed) else 1
+    if report.error:
+        raise failed(step, report.error, log, report.may_pass)
+    raise failed(step, f"its process {child.ending(code)}", log, -code in child.FROM_OUTSIDE)
 
 
 def failed(step: Step, what: str, log: Path, may_pass: bool) -> StageError:
@@ -102,10 +93,14 @@ def failed(step: Step, what: str, log: Path, may_pass: bool) -> StageError:
     return error
 
 
+def _environment() -> dict[str, str]:
+    return {name: value for name, value in os.environ.items() if name not in TOLD}
+
+
 def _heard(pipe: IO[str], on_progress: Listener | None) -> child.Report:
     """Pass on what the child says until it ends; its report, or an empty one if it was ended.
 
-    Of several processes' errors the first counts: the others' follow from it."""
+    Of several processes' errors one counts, from which the others follow."""
     report = child.Report()
     for line in pipe:
         if not line.endswith("\n"):  # killed while it spoke
@@ -119,7 +114,8 @@ def _heard(pipe: IO[str], on_progress: Listener | None) -> child.Report:
 
 
 def _weight(report: child.Report) -> tuple[bool, ...]:
-    return bool(report.outcome), report.expected, report.lost, bool(report.error)
+    own = not report.may_pass  # rather than that another one has gone
+    return bool(report.outcome), report.expected, report.lost, bool(report.error), own
 
 
 def _end(process: "subprocess.Popen[bytes]", held: socket.socket) -> None:
@@ -131,7 +127,3 @@ def _end(process: "subprocess.Popen[bytes]", held: socket.socket) -> None:
         except subprocess.TimeoutExpired:
             process.kill()
             process.wait()
-
-
-def _ending(code: int) -> str:
-    return f"its process {child.ended_by(-code) if code < 0 else f'ended with code {code}'}"

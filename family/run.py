@@ -18,6 +18,7 @@ from family.machine import Energy, environment
 from family.passing import may_pass
 from family.plan import Step
 from family.progress import Listener
+from family.spec import distributed
 from family.stage import Outcome, Stage
 from family.stopping import Stop
 from family.store import Manifest, Origin, Store, disk_faults
@@ -96,7 +97,7 @@ def _built(
     recipe = step.recipe
     folders = {name: store.fetch(key, on_progress) for name, key in recipe.inputs.items()}
     inputs = {name: folder for name, folder in folders.items() if folder.is_dir()}  # no leaves
-    processes = heavy.processes(recipe.settings)
+    processes = distributed(recipe.settings).world
     started, clock = datetime.now(UTC), time.monotonic()
     with disk_faults(store.root), Energy() as energy:
         scratch = store.scratch(recipe.key, keep=stage.resumes)

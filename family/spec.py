@@ -251,6 +251,12 @@ class DistributedTraining(Distributed):
     )
 
 
+def distributed(settings: Settings) -> Distributed:
+    """Over which processes a step with these settings is spread."""
+    found = getattr(settings, "distributed", None)
+    return found if isinstance(found, Distributed) else Distributed()
+
+
 # ---- what it is taught with ----------------------------------------------------------------
 
 
@@ -488,7 +494,8 @@ class Distill(Settings):
     checkpoint_steps: int = Field(
         50,
         ge=1,
-        description="Steps between checkpoints; a killed run goes on from the last.",
+        description="Steps between checkpoints, rounded up to those between entries of the "
+        "history; a killed run goes on from the last.",
         json_schema_extra=NOT_IN_KEY,
     )
     distributed: DistributedTraining = Field(

@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from family.errors import DescentError
+from family.parallel.place import here, meet
 from family.plan import Leaves, Planned, Step, plan, steps
 from family.progress import report
 from family.run import Made, make
@@ -171,6 +172,42 @@ def resumes(inputs: Mapping[str, Path], settings: Settings, out: Path) -> Outcom
             file.write(f"{os.getpid()}\n")
         if part == 1 and not begun:
             lingers(inputs, settings, out)
+    return toy(inputs, settings, out)
+
+
+def the_second_dies(inputs: Mapping[str, Path], settings: Settings, out: Path) -> Outcome:
+    """The second of several processes is ended by the signal whose number is the seed."""
+    if here().rank == 1:
+        os.kill(os.getpid(), settings.seed)
+    time.sleep(60)
+    raise AssertionError("nobody ended this")
+
+
+def the_second_refuses(inputs: Mapping[str, Path], settings: Settings, out: Path) -> Outcome:
+    """The second of several processes gives up, while the others wait for it."""
+    meet()
+    return refuses(inputs, settings, out) if here().rank == 1 else _wait_for_the_second()
+
+
+def the_second_lingers(inputs: Mapping[str, Path], settings: Settings, out: Path) -> Outcome:
+    """The second of several processes works, while the others wait for it."""
+    meet()
+    if here().rank == 1:
+        (out / "pid").write_text(str(os.getpid()))
+        time.sleep(60)
+    return _wait_for_the_second()
+
+
+def _wait_for_the_second() -> Outcome:
+    import torch.distributed as processes
+
+    processes.barrier()
+    raise AssertionError("it came")
+
+
+def tells_its_place(inputs: Mapping[str, Path], settings: Settings, out: Path) -> Outcome:
+    place = here()
+    (out / "place").write_text(f"{place.rank} of {place.world}")
     return toy(inputs, settings, out)
 
 

@@ -2,7 +2,7 @@
 
 import json
 import shutil
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -10,7 +10,7 @@ import torch
 
 from family.corpus import prompts
 from family.parallel.pieces import Pieces
-from family.parallel.place import Place, here
+from family.parallel.place import here, meet
 from family.progress import report
 from family.spec import Responses
 from family.stage import DatasetFacts, Outcome
@@ -30,11 +30,13 @@ def responses(inputs: Mapping[str, Path], settings: Responses, out: Path) -> Out
     batches = list(_batches(len(asked), settings.batch))
     pieces = Pieces(out / "pieces", len(batches))
     place = here()
+    missing = pieces.missing(place)
+    meet()  # the first one may be done, and clear up, before another has looked
 
     def tell(made: int) -> None:
         report(min(made * settings.batch, len(asked)), len(asked), "answers")
 
-    _answer(pieces, place, asked, batches, inputs["flagship"], settings, tell)
+    _answer(pieces, missing, asked, batches, inputs["flagship"], settings, tell)
     if not place.first:
         return Outcome()
     pieces.wait(tell)
@@ -58,15 +60,14 @@ def responses(inputs: Mapping[str, Path], settings: Responses, out: Path) -> Out
 
 def _answer(
     pieces: Pieces,
-    place: Place,
+    missing: Sequence[int],
     asked: list[tuple[str, str]],
     batches: list[range],
     flagship: Path,
     settings: Responses,
     tell: Callable[[int], None],
 ) -> None:
-    """Answer the batches that fall to this process; none that a killed run has left whole."""
-    missing = pieces.missing(place)
+    """Answer the batches that are missing."""
     if not missing:
         return
     tokenizer = load_tokenizer(flagship)

@@ -18,7 +18,7 @@ class Mark(Settings):
     fingerprint: str
     """Of the corpus, student and settings that it was made with."""
     sharding: Literal["ddp", "fsdp"] = "ddp"
-    """How it is laid out: any number of processes can go on from either."""
+    """How it is laid out. One process can go on from `ddp`, several from either."""
 
 
 class CheckpointMarks(TrainerCallback):  # type: ignore[misc]
@@ -50,9 +50,12 @@ class CheckpointMarks(TrainerCallback):  # type: ignore[misc]
                 f"from. Remove {self.folder} to begin anew."
             )
         if mark.sharding != self.mark.sharding:
+            number = (
+                "two processes or more" if mark.sharding == "fsdp" else "any number of processes"
+            )
             raise DescentError(
                 f"{found} is laid out for {mark.sharding}, and this training is set to "
                 f"{self.mark.sharding}. Write `distributed: {{sharding: {mark.sharding}}}` with "
-                f"any number of processes to go on from it, or remove {self.folder} to begin anew."
+                f"{number} to go on from it, or remove {self.folder} to begin anew."
             )
         return str(found)

@@ -16,8 +16,9 @@ from torch.distributed.tensor import DTensor
 
 
 def on_grid(weights: Tensor, block: int) -> Tensor:
-    """The nearest weights on the grid; float [out, in], `in` a multiple of `block`."""
-    blocks = weights.reshape(len(weights), -1, block)
+    """The nearest weights on the grid; float [out, in], `in` a multiple of `block`, `out` >= 0."""
+    rows, columns = weights.shape
+    blocks = weights.reshape(rows, columns // block, block)
     largest = blocks.gather(-1, blocks.abs().argmax(-1, keepdim=True))
     scale = largest / -8
     codes = torch.where(scale == 0, 0, blocks / scale).round_().clamp_(-8, 7)

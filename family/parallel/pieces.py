@@ -12,15 +12,33 @@ from pathlib import Path
 from typing import IO
 from uuid import uuid4
 
+from family.errors import DescentError
 from family.parallel.place import Place
 
 
 @dataclass(frozen=True)
 class Pieces:
-    """`count` files in a folder, which goes once they are put together."""
+    """`count` files in a folder, which goes once they are put together.
+
+    The folder is made here and nowhere else: who writes when it is gone has come too late."""
 
     folder: Path
     count: int
+
+    def __post_init__(self) -> None:
+        self.folder.mkdir(exist_ok=True)
+
+    def made_of(self, source: str) -> None:
+        """Note what the pieces are made of, as a digest; refuse those of something else."""
+        note = self.folder / "made_of"
+        if note.exists() and note.read_text() != source:
+            raise DescentError(
+                f"{self.folder} holds pieces of another teacher, corpus or setting. Remove it, and "
+                f"make them anew."
+            )
+        part = self.folder / f"{uuid4().hex}.part"
+        part.write_text(source)
+        part.replace(note)
 
     def path(self, number: int) -> Path:
         return self.folder / f"{number:05}"
@@ -33,7 +51,6 @@ class Pieces:
     @contextmanager
     def writing(self, number: int) -> Iterator[IO[bytes]]:
         """A file for a piece, put in its place once it is whole."""
-        self.folder.mkdir(exist_ok=True)
         part = self.folder / f"{uuid4().hex}.part"
         with part.open("wb") as file:
             yield file

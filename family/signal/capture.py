@@ -1,7 +1,7 @@
 """One pass of the teacher over the corpus, piece by piece; any number of processes share it."""
 
 import shutil
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -14,11 +14,12 @@ from numpy.typing import NDArray
 from family.corpus import blocks
 from family.corpus.blocks import Blocks
 from family.parallel.pieces import Pieces
-from family.parallel.place import Place, here
+from family.parallel.place import here, meet
 from family.progress import report
 from family.signal.codec import targets
 from family.spec import Signal
-from family.stage import Outcome
+from family.stage import Outcome, digest_json, keyed
+from family.store import sha256
 from family.teacher.open import load
 
 #: Blocks per pass, and rows of logits held at once.
@@ -41,7 +42,11 @@ def signal(inputs: Mapping[str, Path], settings: Signal, out: Path) -> Outcome:
     place = here()
     corpus = blocks.read(inputs["corpus"], inputs["teacher"])
     pieces = pieces_of(corpus, out)
-    capture(inputs["teacher"], corpus, settings, pieces, place)
+    if place.first:
+        pieces.made_of(source(inputs["teacher"], inputs["corpus"], settings))
+    missing = pieces.missing(place)
+    meet()  # the first one may be done, and clear up, before another has looked
+    capture(inputs["teacher"], corpus, settings, pieces, missing)
     if not place.first:
         return Outcome()
     pieces.wait(partial(_tell, corpus=corpus, pieces=pieces))
@@ -61,9 +66,17 @@ def _size(corpus: Blocks) -> int:
     return BATCH * -(-passes // PIECES)
 
 
-def capture(teacher: Path, corpus: Blocks, settings: Signal, pieces: Pieces, place: Place) -> None:
-    """Make the pieces that fall to this process; none that are there already."""
-    missing = pieces.missing(place)
+def source(teacher: Path, corpus: Path, settings: Signal) -> str:
+    """A digest of what decides a signal."""
+    files = sorted(teacher.glob("*.safetensors"))
+    files += [corpus / f"{name}.npy" for name in ("tokens", "keep", "positions")]
+    return digest_json([keyed(settings), *(sha256(path) for path in files)])
+
+
+def capture(
+    teacher: Path, corpus: Blocks, settings: Signal, pieces: Pieces, missing: Sequence[int]
+) -> None:
+    """Make the pieces that are missing."""
     if not missing:
         return
     model = load(teacher, torch.bfloat16)

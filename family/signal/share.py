@@ -1,17 +1,19 @@
-"""Captures one share of a signal as a job of its own, for the build to put together.
+"""Captures one share of a signal as a job of its own, before the build that puts them together.
 
 python -m family.signal.share TEACHER CORPUS OUT --k 32 --share 3/8
 
 OUT is the scratch folder of the step in the store, `scratch/KEY`, or one that becomes it. The build
-captures whatever no job has left there.
+captures whatever no job has left there, and refuses what is of another teacher or corpus.
 """
 
 import argparse
+import sys
 from pathlib import Path
 
 from family.corpus import blocks
+from family.errors import DescentError
 from family.parallel.place import Place
-from family.signal.capture import capture, pieces_of
+from family.signal.capture import capture, pieces_of, source
 from family.spec import Signal, TopK
 
 
@@ -31,11 +33,16 @@ def main(arguments: list[str] | None = None) -> None:
     parser.add_argument("--k", type=int, required=True, help="As in signal.codec.")
     parser.add_argument("--share", type=share, required=True, help="Which of how many: 3/8.")
     asked = parser.parse_args(arguments)
-    asked.out.mkdir(parents=True, exist_ok=True)
-    corpus = blocks.read(asked.corpus, asked.teacher)
     settings = Signal(codec=TopK(kind="top_k", k=asked.k))
-    capture(asked.teacher, corpus, settings, pieces_of(corpus, asked.out), asked.share)
+    corpus = blocks.read(asked.corpus, asked.teacher)
+    asked.out.mkdir(parents=True, exist_ok=True)
+    pieces = pieces_of(corpus, asked.out)
+    pieces.made_of(source(asked.teacher, asked.corpus, settings))
+    capture(asked.teacher, corpus, settings, pieces, pieces.missing(asked.share))
 
 
 if __name__ == "__main__":
-    main()
+    try:
+        main()
+    except DescentError as error:
+        sys.exit(str(error))

@@ -1,7 +1,9 @@
 """The child process by itself: its job, its report, and its end with the builder."""
 
+import errno
 import json
 import os
+import signal
 import subprocess
 import sys
 from collections.abc import Callable
@@ -9,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from family.child import Job, Said, load
+from family.child import Job, Said, ending, load, told
 from family.spec import Responses
 from family.stage import Outcome
 from tests.toys import toy
@@ -92,6 +94,52 @@ def test_a_child_ends_when_its_input_does(start: Start, tmp_path: Path) -> None:
         process.stdin.close()
         assert process.wait(60) == 70
         assert pipe.read() == ""
+
+
+def test_an_error_is_told_in_its_own_words() -> None:
+    assert told(ValueError("three is not four")) == "ValueError: three is not four"
+    assert told(KeyError()) == "KeyError"
+
+
+def torch_s_own() -> None:
+    import torch
+
+    torch.empty(2**60, dtype=torch.uint8)
+
+
+def numpy_s_own() -> None:
+    import numpy as np
+
+    np.ones(2**60, np.uint8)
+
+
+@pytest.mark.parametrize("run_out", [torch_s_own, numpy_s_own])
+def test_memory_that_ran_out_is_told_with_the_way_on(run_out: Callable[[], None]) -> None:
+    with pytest.raises((RuntimeError, MemoryError), match="allocate") as caught:
+        run_out()
+    assert "Memory ran out. Let it take less (raise `accumulate`, lower `batch`)" in told(
+        caught.value
+    )
+
+
+@pytest.mark.parametrize(
+    "error",
+    [
+        MemoryError(),
+        OSError(errno.ENOMEM, os.strerror(errno.ENOMEM)),
+        type("OutOfMemoryError", (RuntimeError,), {})("CUDA out of memory. Tried to allocate 2 GB"),
+        RuntimeError("[ONNXRuntimeError] : Failed to allocate memory for requested buffer of size"),
+    ],
+    ids=repr,
+)
+def test_every_library_s_lack_of_memory_is_known(error: Exception) -> None:
+    assert "Memory ran out. " in told(error)
+
+
+def test_an_end_is_told_by_its_code() -> None:
+    assert ending(7) == "ended with code 7"
+    assert ending(-signal.SIGTERM) == "was ended by SIGTERM"
+    assert ending(-signal.SIGKILL).startswith("was ended by SIGKILL, which is what the kernel does")
 
 
 def test_a_reference_names_a_module_and_what_is_in_it() -> None:

@@ -330,6 +330,33 @@ def test_all_faults_are_told_at_once_in_the_order_of_the_file(faults: Faults) ->
             "layers: 16}}\n    distill: {batch: 6, accumulate: 12}",
             "tiers.mini.distill.accumulate: 12 does not divide distill.batch, which is 6. Use 6.",
         ),
+        # several processes
+        (
+            "layers: 16}}",
+            "layers: 16}}\n    distill: {accumulate: 2, distributed: {processes: 3}}",
+            "tiers.mini.distill.batch: 4 blocks cannot be shared out evenly: 3 processes take 2 "
+            "parts each. Use 6, or other numbers of them.",
+        ),
+        (
+            "layers: 16}}",
+            "layers: 16}}\n    distill: {optimizer: adamw_8bit, distributed: {sharding: fsdp}}",
+            "tiers.mini.distill: `optimizer: adamw_8bit` has no rule for weights that fsdp has cut",
+        ),
+        (
+            "tiers:",
+            "signal: {distributed: {nodes: 2}}\ntiers:",
+            "signal.distributed: 2 nodes need the `address` of the one that builds: ",
+        ),
+        (
+            "layers: 16}}",
+            "layers: 16}}\n    distill: {distributed: {nodes: 2, address: trainer-0}}",
+            "tiers.mini.distill.distributed.address: `trainer-0` ",
+        ),
+        (
+            "layers: 16}}",
+            "layers: 16}}\n    distill: {distributed: {processes: 0}}",
+            "tiers.mini.distill.distributed.processes: 0 ",
+        ),
         (
             "layers: 16}}",
             "layers: 16}}\n    distill: {quantize: {}}\n    export: [fp32, int8]",

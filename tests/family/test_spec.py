@@ -78,6 +78,9 @@ def test_a_spec_survives_json() -> None:
         ("flagship", "source", {"kind": "gguf", "path": "/elsewhere.gguf"}),
         ("tiers.mini.start", "parent", "nano"),
         ("tiers.mini.distill", "checkpoint_steps", 7),
+        ("tiers.mini.distill", "distributed", {"processes": 2, "sharding": "fsdp"}),
+        ("signal", "distributed", {"nodes": 2, "address": "one:29500"}),
+        ("responses", "distributed", {"processes": 2}),
         ("tiers.mini.evaluate", "batch", 7),
     ],
 )

@@ -14,6 +14,7 @@ from safetensors.torch import load_file
 from family import child
 from family.corpus import blocks
 from family.distill import objective, train
+from family.distill.trainer import arguments
 from family.errors import DescentError
 from family.signal.codec import TopKSignal
 from family.spec import CrossEntropy, Distill
@@ -102,7 +103,15 @@ def test_a_run_killed_at_any_moment_ends_with_the_same_weights(
 
     trained(tiny_family, job.out)
     assert_same_weights(job.out, tiny_family.distilled)
+    assert losses(job.out) == losses(tiny_family.distilled)
     assert not (job.out / train.CHECKPOINTS).exists()
+
+
+def test_a_checkpoint_is_written_with_an_entry_of_the_history(tmp_path: Path) -> None:
+    # An entry is the mean of the steps since the one before, which a resume does not know.
+    settings = DISTILL.model_copy(update={"checkpoint_steps": 7})
+    asked = arguments(settings, 40, tmp_path, 1, sharded=False)
+    assert (asked.logging_steps, asked.save_steps) == (4, 8)
 
 
 def test_a_checkpoint_without_its_mark_is_not_gone_on_from(
