@@ -33,12 +33,15 @@ GROUND = (
 )
 LOW = [
     *modules(*GROUND),
+    "family.parallel.node",
+    "family.parallel.pieces",
     "export.targets",
     "flows.stages",
 ]
 MIDDLE = modules(
     *(f"family/{part}/*.py" for part in ("teacher", "corpus", "signal", "student", "distill")),
     "family/evaluate/*.py",
+    "family/parallel/*.py",
 )
 EXPORT = modules("export/*.py")
 

@@ -142,6 +142,10 @@ def test_no_weight_moves_by_more_than_the_grid_is_wide() -> None:
     assert (moved.mean() < scale.mean() * 0.3).item()
 
 
+def test_a_share_without_rows_has_nothing_to_round() -> None:
+    assert on_grid(torch.empty(0, 64), BLOCK).shape == (0, 64)
+
+
 def test_a_block_of_zeros_stays_zero() -> None:
     weights = torch.zeros(2, 64)
     weights[1, 40] = 3.0

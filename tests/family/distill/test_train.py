@@ -5,6 +5,7 @@ import subprocess
 import sys
 import time
 from pathlib import Path
+from typing import Literal
 
 import numpy as np
 import pytest
@@ -14,6 +15,7 @@ from safetensors.torch import load_file
 from family import child
 from family.corpus import blocks
 from family.distill import objective, train
+from family.distill.checkpoint import MARK
 from family.distill.trainer import arguments
 from family.errors import DescentError
 from family.signal.codec import TopKSignal
@@ -134,6 +136,30 @@ def test_a_resume_with_another_spec_is_refused(tiny_family: TinyFamily, tmp_path
     stopped.on_save(None, State, None)
     with pytest.raises(DescentError, match="made with another corpus, student or spec"):
         trained(tiny_family, tmp_path)
+
+
+@pytest.mark.parametrize(
+    ("left", "now", "expected"),
+    [
+        ("fsdp", "ddp", r"laid out for fsdp.*\{sharding: fsdp\}` with two processes or more"),
+        ("ddp", "fsdp", r"laid out for ddp.*\{sharding: ddp\}` with any number of processes"),
+    ],
+)
+def test_a_resume_with_another_sharding_says_which_one_goes_on(
+    tmp_path: Path, left: Literal["ddp", "fsdp"], now: Literal["ddp", "fsdp"], expected: str
+) -> None:
+    found = tmp_path / "checkpoint-2" / MARK
+    found.parent.mkdir()
+    found.write_text(train.Mark(fingerprint="the same", sharding=left).model_dump_json())
+    asked = train.Mark(fingerprint="the same", sharding=now)
+    with pytest.raises(DescentError, match=expected):
+        train.CheckpointMarks(tmp_path, asked).last()
+
+
+def test_a_batch_that_processes_cannot_share_evenly_is_refused(tiny_family: TinyFamily) -> None:
+    corpus = blocks.read(tiny_family.corpus, tiny_family.start)
+    with pytest.raises(DescentError, match=r"cut into 8 equal shares \(2 parts on 4 processes\)"):
+        train.Budget.of(DISTILL.model_copy(update={"accumulate": 2}), corpus, processes=4)
 
 
 def test_training_runs_in_bfloat16_when_asked(
