@@ -49,6 +49,7 @@ def build(spec: FamilySpec, store: Path = Path(".descent"), wait: bool = True) -
         store: Where the artifacts are.
         wait: Whether to queue behind another build of this family, or else to refuse.
     """
+    be_patient()
     opened = Store(store)
     follow(opened)
     pools.check(spec)
