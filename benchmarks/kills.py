@@ -1,6 +1,6 @@
 """Kills a build again and again; what comes of it must be what an undisturbed one makes.
 
-python -m benchmarks.kills [--kills 100] [--seed 0]
+python -m benchmarks.kills [--kills 100] [--seed 0] [--write]
 
 A family of three tiers whose stages write their files bit by bit. At random moments of the work the
 builder is ended by SIGKILL, or one of its processes: a stage's, or the local Prefect server. The
@@ -25,6 +25,7 @@ import click
 import psutil
 
 from benchmarks.overlap import FAMILY
+from benchmarks.report import machine, write_section
 from family.ledger import releases
 from family.load import load
 from family.progress import report
@@ -184,8 +185,9 @@ def what(process: psutil.Process) -> str:
 @click.option("--kills", default=100, show_default=True, help="How many processes are killed.")
 @click.option("--each", default=8, show_default=True, help="Kills of one build, at most.")
 @click.option("--seed", default=0, show_default=True, help="Decides moments and victims.")
+@click.option("--write", is_flag=True, help="Into docs/BENCHMARKS.md.")
 @click.option("--build", nargs=2, type=click.Path(path_type=Path), hidden=True)
-def main(kills: int, each: int, seed: int, build: tuple[Path, Path] | None) -> None:
+def main(kills: int, each: int, seed: int, write: bool, build: tuple[Path, Path] | None) -> None:
     """Print what was killed and that the outcome is the same; end with an error if it is not."""
     as_written()
     if build:
@@ -202,12 +204,15 @@ def main(kills: int, each: int, seed: int, build: tuple[Path, Path] | None) -> N
             click.echo(f"{tally.killed.total()} of {kills} kills", err=True)
     count = len(killing.wanted)
     victims = ", ".join(f"{name} {times}" for name, times in tally.killed.most_common())
-    click.echo(f"{tally.killed.total()} kills at random moments: {victims}.")
-    click.echo(
-        f"{tally.builds} builds in {tally.runs} runs all ended with the {count} digests of the "
-        f"undisturbed one.\nSweeps took {tally.leftovers} leftovers and nothing that is needed; no "
-        f"orphan stayed."
+    said = (
+        f"{tally.killed.total()} kills at random moments: {victims}. {tally.builds} builds in "
+        f"{tally.runs} runs all ended with the {count} digests of the undisturbed one. Sweeps took "
+        f"{tally.leftovers} leftovers and nothing that is needed; no orphan stayed."
     )
+    click.echo(said)
+    if write:
+        title, command = "A hundred kills", f"python -m benchmarks.kills --kills {kills}"
+        write_section(title, command, f"{said} {machine()}")
 
 
 if __name__ == "__main__":

@@ -1,6 +1,6 @@
 """How fast an artifact is sealed, beside a plain copy of the same files on the same disk.
 
-python -m benchmarks.sealing [--gigabytes 2] [--rounds 5]
+python -m benchmarks.sealing [--gigabytes 2] [--rounds 5] [--write]
 
 Sealing reads every file for its digest and waits until all of it is on the disk; so does the copy
 that it is held against, which reads the files, writes them and waits. The speed of a copy that does
@@ -19,6 +19,7 @@ from pathlib import Path
 
 import click
 
+from benchmarks.report import machine, write_section
 from family.stage import Outcome, Recipe, Settings
 from family.store import Origin, Store, sync
 
@@ -65,8 +66,9 @@ def timed(act: Callable[[], None]) -> float:
 @click.command()
 @click.option("--gigabytes", default=2.0, show_default=True)
 @click.option("--rounds", default=5, show_default=True)
+@click.option("--write", is_flag=True, help="Into docs/BENCHMARKS.md.")
 @click.option("--folder", type=click.Path(exists=True, path_type=Path), help="On which disk.")
-def main(gigabytes: float, rounds: int, folder: Path | None) -> None:
+def main(gigabytes: float, rounds: int, write: bool, folder: Path | None) -> None:
     """Print both speeds as a ratio, and the memory that sealing took."""
     seals: list[float] = []
     copies: dict[bool, list[float]] = {True: [], False: []}
@@ -89,14 +91,18 @@ def main(gigabytes: float, rounds: int, folder: Path | None) -> None:
             shutil.rmtree(store.root / "artifacts")
             (store.root / "artifacts").mkdir()
         grown = (resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before) / 1024
-    click.echo(f"{gigabytes:g} GB, {rounds} rounds; sealing took {grown:.0f} MB of memory.")
+    lines = [f"{gigabytes:g} GB, {rounds} rounds; sealing took {grown:.0f} MB of memory."]
     for waits, times in copies.items():
         ratios = [copy / seal for copy, seal in zip(times, seals, strict=True)]
         until = "is on the disk" if waits else "has been written to memory"
-        click.echo(
-            f"sealed at {statistics.median(ratios):.2f} times the speed of a copy until it {until} "
-            f"({min(ratios):.2f} to {max(ratios):.2f})"
+        lines.append(
+            f"Sealed at {statistics.median(ratios):.2f} times the speed of a copy until it {until} "
+            f"({min(ratios):.2f} to {max(ratios):.2f})."
         )
+    click.echo("\n".join(lines))
+    if write:
+        body = " ".join([*lines, machine()])
+        write_section("Sealing an artifact", "python -m benchmarks.sealing", body)
 
 
 if __name__ == "__main__":
