@@ -12,6 +12,7 @@ from torch import Tensor
 from torch.distributed.fsdp import MixedPrecisionPolicy
 from torch.distributed.tensor import DTensor
 from torch.nn.utils import clip_grads_with_norm_
+from torch.utils.data import RandomSampler
 from transformers import Trainer, TrainingArguments
 
 from family.distill.grid import Grid
@@ -88,6 +89,12 @@ class DistillationTrainer(Trainer):  # type: ignore[misc]
             **self.args.fsdp_plugin_args
         )
         self.is_fsdp_enabled = True
+
+    def _get_train_sampler(self, train_dataset: Any = None) -> RandomSampler:
+        """An epoch is whole steps: the Trainer would end one that is cut into parts with less."""
+        args, blocks = self.args, len(self.train_dataset)
+        step = args.train_batch_size * args.gradient_accumulation_steps * args.world_size
+        return RandomSampler(self.train_dataset, num_samples=blocks - blocks % step)
 
     def training_step(
         self, model: Any, inputs: dict[str, Tensor], num_items_in_batch: Tensor | int | None = None
