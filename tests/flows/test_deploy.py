@@ -5,8 +5,10 @@ from pathlib import Path
 
 import pytest
 
+from flows.cli.deploying import found, on_pools
+from flows.prefect_yaml import text
 from tests.flows.family import TOYS
-from tests.flows.lasting import Lasting
+from tests.flows.lasting import ROOT, Lasting
 
 
 @pytest.fixture
@@ -105,3 +107,14 @@ def test_a_prefect_yaml_registers_what_deploying_does(
             for name, value in one["parameters"].items()
         }
     assert theirs == ours
+
+
+def test_the_projects_own_prefect_yaml_is_what_the_command_in_it_writes(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.chdir(ROOT)
+    kept, config = Path("prefect.yaml").read_text(), Path("configs/quickstart.yaml")
+    command = kept.splitlines()[0].removeprefix("# Written by: ")
+    assert command == f"descent deploy {config} --pool main -o prefect.yaml"
+    spec, made = found(config, Path(".descent"))
+    assert text(on_pools(spec, made, "main", config), command, ROOT) == kept
