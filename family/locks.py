@@ -12,6 +12,7 @@ flocks: one goes with its process, even if that is killed. A lock's file says wh
 
 import fcntl
 import os
+import time
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
@@ -122,9 +123,14 @@ def _held(
             while not _taken(file, how):  # a thread that waited in flock could not be stopped
                 if asked.wait(EVERY):
                     raise KeyboardInterrupt(f"waiting for {what} was stopped")
-        if how == fcntl.LOCK_EX:
-            _sign(file)
-        yield
+        if how == fcntl.LOCK_SH:
+            yield
+            return
+        _sign(file, str(os.getpid()))
+        try:
+            yield
+        finally:
+            _sign(file, "")
 
 
 def _taken(file: IO[str], how: int) -> bool:
@@ -145,13 +151,17 @@ def _of(root: Path, name: str) -> Path:
 
 
 def _holder(file: IO[str]) -> str:
-    file.seek(0)
-    return file.read().strip() or "unknown"
+    for _ in range(20):  # who has just taken the lock is about to sign it
+        file.seek(0)
+        if found := file.read().strip():
+            return found
+        time.sleep(0.01)
+    return "unknown"
 
 
-def _sign(file: IO[str]) -> None:
-    file.seek(0)
-    file.truncate()
+def _sign(file: IO[str], text: str) -> None:
     with suppress(OSError):  # a full disk: whoever waits will not know for whom
-        file.write(str(os.getpid()))
+        file.seek(0)
+        file.truncate()
+        file.write(text)
         file.flush()
