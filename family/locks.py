@@ -12,8 +12,8 @@ flocks: one goes with its process, even if that is killed. A lock's file says wh
 
 import fcntl
 import os
-import time
 import sys
+import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path

@@ -55,7 +55,9 @@ class Works:
         return Step("mini", stage.name, recipe, stage.name)
 
     def make(self, asked: Settings, **options: Any) -> Made:
-        return make_in(self.store, self.step(asked), **options)
+        step = self.step(asked)
+        stage = STAGES[step.recipe.stage]
+        return make(step, "tiny", stage, self.store, recorded=False, **options)
 
     def folder(self, made: Made) -> Path:
         return self.store.folder(made.manifest.key)
@@ -79,10 +81,6 @@ def processes_in(store: Store) -> dict[str, psutil.Process]:
         except psutil.Error:
             continue  # it has ended
     return found
-
-
-def make_in(store: Store, step: Step, **options: Any) -> Made:
-    return make(step, "tiny", STAGES[step.recipe.stage], store, recorded=False, **options)
 
 
 def losses(folder: Path) -> list[float]:
