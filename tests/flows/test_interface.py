@@ -211,6 +211,7 @@ def test_the_form_approves_and_the_run_goes_on(shown: Shown, page: "Page") -> No
     page.get_by_role("option", name="approve").click()
     form.get_by_label("By (Optional)").fill("Grace")
     form.get_by_label("Note (Optional)").fill("Read them all.")
+    page.wait_for_timeout(1000)  # the form takes over what is typed a moment later
     form.get_by_role("button", name="Resume").click()
     shown.server.state(shown.waiting.id, "Promoted")
     made = Lineage(Store(shown.store)).release("shown", "production")
