@@ -18,7 +18,7 @@ import os
 import shutil
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import ExitStack, contextmanager
+from contextlib import contextmanager
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Self
@@ -357,11 +357,12 @@ class Store:
         self, family: str | None = None, *, wait: bool = True, on_wait: locks.OnWait = print
     ) -> Iterator[None]:
         """Hold one family for a build, or the whole store. Other families are built meanwhile."""
-        with disk_faults(self.root), ExitStack() as held:
-            if family is None:
-                held.enter_context(locks.everything(self.root, wait=wait, on_wait=on_wait))
-            else:
-                held.enter_context(locks.family(self.root, family, wait=wait, on_wait=on_wait))
+        held = (
+            locks.everything(self.root, wait=wait, on_wait=on_wait)
+            if family is None
+            else locks.family(self.root, family, wait=wait, on_wait=on_wait)
+        )
+        with disk_faults(self.root), held:
             yield
 
     @contextmanager

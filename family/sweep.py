@@ -48,7 +48,11 @@ def needed(store: Store, since: datetime | None = None) -> set[str]:
     wanted = {key for family in store.families() for key in store.head(family).values()}
     wanted |= {key for release, _ in releases(store) for key in release.steps.values()}
     if since:
-        wanted |= {one.key for one in store.manifests() if since <= _made(one.origin.started)}
+        wanted |= {
+            one.key
+            for one in store.manifests()
+            if since <= datetime.fromisoformat(one.origin.started)
+        }
     found: set[str] = set()
     while wanted:
         found.add(key := wanted.pop())
@@ -123,7 +127,3 @@ def _size(path: Path) -> int:
         with suppress(FileNotFoundError):
             size += one.lstat().st_size if one.is_file() else 0
     return size
-
-
-def _made(started: str) -> datetime:
-    return datetime.fromisoformat(started)
