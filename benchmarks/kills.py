@@ -18,13 +18,13 @@ import tempfile
 import time
 from collections import Counter
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 
 import click
 import psutil
 
-from benchmarks.overlap import FAMILY
+from benchmarks.overlap import FAMILY, stood_in
 from benchmarks.report import machine, write_section
 from family.ledger import releases
 from family.load import load
@@ -67,16 +67,6 @@ def write(inputs: Mapping[str, Path], settings: Settings, out: Path) -> Outcome:
             Edge(kind="distilled_from", parent=name) for name in ("teacher",) if name in inputs
         ),
     )
-
-
-def as_written() -> None:
-    """Let every stage but the last write bits; those that are heavy do so in their own process."""
-    stages.STAGES = {
-        name: stage
-        if name in ("about", "notices", "gate")
-        else replace(stage, function="benchmarks.kills:write")
-        for name, stage in stages.STAGES.items()
-    }
 
 
 @dataclass
@@ -189,7 +179,7 @@ def what(process: psutil.Process) -> str:
 @click.option("--build", nargs=2, type=click.Path(path_type=Path), hidden=True)
 def main(kills: int, each: int, seed: int, write: bool, build: tuple[Path, Path] | None) -> None:
     """Print what was killed and that the outcome is the same; end with an error if it is not."""
-    as_written()
+    stages.STAGES = stood_in("benchmarks.kills:write")
     if build:
         from flows.build import build as build_family
 

@@ -12,6 +12,7 @@ import time
 from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import click
 
@@ -24,6 +25,8 @@ from flows import stages
 from flows.server import prefect_api
 
 REAL = stages.STAGES
+#: The stages that take no time as they are.
+THEMSELVES = ("about", "notices", "gate")
 #: Seconds that a step of each stage takes, by the settings' name.
 SECONDS = {"PruneStart": 1.0, "Distill": 6.0, "Evaluate": 3.0, "Export": 2.0, "Verify": 3.0}
 START = {"kind": "prune", "shape": {"layers": 2}}
@@ -73,9 +76,17 @@ def built(folder: Path, heavy: int, *, apart: bool = False) -> tuple[float, Time
     return time.monotonic() - began, timeline(Store(folder / name), "sleepers")
 
 
+def stood_in(function: str, **changes: Any) -> dict[str, Stage]:
+    """The real stages with `function` for their work, but those that only look at results."""
+    return {
+        name: stage if name in THEMSELVES else replace(stage, function=function, **changes)
+        for name, stage in REAL.items()
+    }
+
+
 def slept(stage: Stage, apart: bool) -> Stage:
     """The stage with sleep for work; one that takes no time is made beside the others."""
-    if stage.name in ("about", "notices", "gate"):
+    if stage.name in THEMSELVES:
         return stage
     sleeps = any(one.__name__ in SECONDS for one in stage.settings)
     function = "benchmarks.overlap:sleep"

@@ -10,12 +10,11 @@ import json
 import tempfile
 import time
 from collections.abc import Callable
-from dataclasses import replace
 from pathlib import Path
 
 import click
 
-from benchmarks.overlap import FAMILY, START
+from benchmarks.overlap import FAMILY, START, stood_in
 from benchmarks.report import machine, write_section
 from family.load import load
 from family.store import Store
@@ -23,16 +22,6 @@ from flows import planning, stages
 from flows.server import prefect_api
 
 Row = tuple[str, str, str, str, str]
-
-
-def idle() -> None:
-    """Let every stage but those that only look at others' results take no time."""
-    stages.STAGES = {
-        name: stage
-        if name in ("about", "notices", "gate")
-        else replace(stage, function="benchmarks.overlap:sleep", heavy=False)
-        for name, stage in stages.STAGES.items()
-    }
 
 
 def timed(act: Callable[[], object]) -> float:
@@ -72,7 +61,7 @@ def main(tiers: int, write: bool) -> None:
     from benchmarks.overlap import SECONDS
 
     SECONDS.clear()
-    idle()
+    stages.STAGES = stood_in("benchmarks.overlap:sleep", heavy=False)
     with tempfile.TemporaryDirectory() as name:
         rows = [measured(Path(name), count) for count in (3, tiers)]
     head = ("tiers", "steps", "plan, s", "build, s", "build again, s")
