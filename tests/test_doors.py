@@ -27,6 +27,7 @@ GROUND = (
     "family/scale/*.py",
     "family/lineage/*.py",
     "family/remote/*.py",
+    "family/spec/*.py",
     "family/lineage/notes/*.py",
     "family/lineage/page/*.py",
     "family/release/*.py",

@@ -1,0 +1,81 @@
+"""What a family is: the one shape that settings have.
+
+Each part below is the settings of one stage, and the YAML file is those parts by name. Every
+field's default, bound and description feed the settings reference and Prefect's run form.
+"""
+
+from family.spec.data import Corpus, FilePrompts, GrammarPrompts, Prompts, Responses
+from family.spec.distill import CrossEntropy, Distill, ForwardKL, Loss, QuantizationAware
+from family.spec.distributed import Distributed, DistributedTraining, distributed
+from family.spec.family import FamilySpec, Tier
+from family.spec.flagship import (
+    About,
+    Flagship,
+    FolderSource,
+    GGUFSource,
+    HubSource,
+    Notices,
+    PyPISource,
+    Source,
+)
+from family.spec.names import FLAGSHIP, Digest, Name, Precision
+from family.spec.shape import ModelShape
+from family.spec.shipping import Bound, Evaluate, Export, Gate, MetricName, Verify
+from family.spec.signal import Signal, TopK
+from family.spec.student import (
+    FullVocabulary,
+    PruneStart,
+    RandomStart,
+    Shape,
+    Start,
+    TrimmedVocabulary,
+    Vocabulary,
+)
+from family.spec.terms import Terms
+
+__all__ = [
+    "FLAGSHIP",
+    "About",
+    "Bound",
+    "Corpus",
+    "CrossEntropy",
+    "Digest",
+    "Distill",
+    "Distributed",
+    "DistributedTraining",
+    "Evaluate",
+    "Export",
+    "FamilySpec",
+    "FilePrompts",
+    "Flagship",
+    "FolderSource",
+    "ForwardKL",
+    "FullVocabulary",
+    "GGUFSource",
+    "Gate",
+    "GrammarPrompts",
+    "HubSource",
+    "Loss",
+    "MetricName",
+    "ModelShape",
+    "Name",
+    "Notices",
+    "Precision",
+    "Prompts",
+    "PruneStart",
+    "PyPISource",
+    "QuantizationAware",
+    "RandomStart",
+    "Responses",
+    "Shape",
+    "Signal",
+    "Source",
+    "Start",
+    "Terms",
+    "Tier",
+    "TopK",
+    "TrimmedVocabulary",
+    "Verify",
+    "Vocabulary",
+    "distributed",
+]

@@ -1,0 +1,100 @@
+"""A whole family: its flagship, what it is taught with, and its tiers."""
+
+from pydantic import Field
+
+from family.placement import HeavyStage, Running
+from family.spec.data import Corpus, Prompts, Responses
+from family.spec.distill import Distill
+from family.spec.flagship import About, Flagship, Notices
+from family.spec.names import FLAGSHIP, Name
+from family.spec.shipping import Evaluate, Export, Gate, Verify
+from family.spec.signal import Signal
+from family.spec.student import FullVocabulary, PruneStart, Start, Vocabulary
+from family.stage import NOT_IN_KEY, Settings
+from family.upkeep import Rebuild
+
+
+class Tier(Settings):
+    """One member of the family."""
+
+    description: str = Field("", json_schema_extra=NOT_IN_KEY)
+    teacher: str = Field(FLAGSHIP, description="`flagship` or an earlier tier.")
+    start: Start
+    distill: Distill = Field(default_factory=Distill)
+    evaluate: Evaluate = Field(default_factory=Evaluate)
+    export: tuple[Export, ...] = Field(
+        (Export(precision="fp32"), Export(precision="int8"), Export(precision="int4")),
+        description="File sets to write; `[]` writes none.",
+    )
+    verify: Verify = Field(default_factory=Verify)
+    gate: Gate = Field(default_factory=Gate)
+
+
+class FamilySpec(Settings):
+    """A whole family."""
+
+    family: Name = Field(description="Its name: lower case, digits, `-` and `_`.")
+    description: str = ""
+    flagship: Flagship
+    prompts: Prompts
+    responses: Responses = Field(default_factory=Responses)
+    corpus: Corpus = Field(default_factory=Corpus)
+    signal: Signal = Field(default_factory=Signal)
+    vocabulary: Vocabulary = Field(default_factory=lambda: FullVocabulary(kind="full"))
+    tiers: dict[Name, Tier] = Field(
+        min_length=1, description="In order: a tier may build only on those above it."
+    )
+    runs_on: dict[HeavyStage, str] = Field(
+        default_factory=dict,
+        description="Which of Prefect's work pools runs a stage: `{distill: gpu, verify: edge}`; a "
+        "stage that is left out runs where the build does. Workers see the store under the same "
+        "path or URL. A pool for `verify`, which times decoding, should have nothing else to run "
+        "and a limit of one run at a time.",
+    )
+    running: Running = Field(
+        default_factory=Running, description="How many steps run side by side, and in what."
+    )
+    rebuild: Rebuild = Field(
+        default_factory=Rebuild, description="When it is looked at again, and who lets it out."
+    )
+
+    @property
+    def about(self) -> About:
+        """The words, without what they are about."""
+        hub = self.flagship.hub_id
+        flagship = {"name": self.flagship.name, **self.flagship.words(self.flagship.licence)}
+        return About(
+            description=self.description,
+            flagship=flagship | ({"hub": hub} if hub else {}),
+            prompts=self.prompts.words(self.prompts.licence),
+            tiers=tuple(self.tiers),
+        )
+
+    def notices(self, licence_digest: str | None = None) -> Notices:
+        """What NOTICE has to tell; `licence_digest` is that of `flagship.licence_file`."""
+        heirs = self.heirs()
+        return Notices(
+            family=self.family,
+            changes=tuple(_change(name, tier) for name, tier in self.tiers.items()),
+            through=("weights", "outputs") if heirs else ("outputs",),
+            licence_file=self.flagship.licence_file,
+            licence_digest=licence_digest,
+        )
+
+    def heirs(self) -> set[str]:
+        """The tiers that have weights of the flagship's."""
+        found = {FLAGSHIP}
+        for name, tier in self.tiers.items():
+            if isinstance(tier.start, PruneStart) and tier.start.parent in found:
+                found.add(name)
+        return found - {FLAGSHIP}
+
+
+def _change(name: str, tier: Tier) -> str:
+    """`edge: pruned from nano, taught by flagship, exported as fp32, int8, int4`."""
+    began = "begun at random"
+    if isinstance(tier.start, PruneStart):
+        began = f"pruned from {tier.start.parent}"
+    files = ", ".join(one.precision for one in tier.export)
+    exported = f", exported as {files}" if files else ""
+    return f"{name}: {began}, taught by {tier.teacher}{exported}"
