@@ -15,6 +15,9 @@ from family.spec import Corpus
 from family.stage import DatasetFacts, Outcome
 from family.teacher.open import load_tokenizer
 
+#: Stands in labels where nothing is to be said, as torch's cross-entropy has it.
+NOTHING = -100
+
 
 def corpus(inputs: Mapping[str, Path], settings: Corpus, out: Path) -> Outcome:
     """Pack the training conversations: tokens int32, keep bool, positions int32, all [N, T].
@@ -110,9 +113,27 @@ class Blocks:
         return len(self.tokens)
 
     @property
+    def wanted(self) -> NDArray[np.bool_]:
+        """Which positions are targets, [N, T]."""
+        return _moved(self.keep)
+
+    def labels(self, block: int) -> NDArray[np.int32]:
+        """What is to be said at each position of a block, [T]; `NOTHING` where it is no target."""
+        next_token = np.append(self.tokens[block, 1:], np.int32(NOTHING))
+        labels: NDArray[np.int32] = np.where(_moved(self.keep[block]), next_token, NOTHING)
+        return labels
+
+    @property
     def tokens_per_block(self) -> float:
         """Tokens that are no padding, on average."""
         return float(self.used.mean())
+
+
+def _moved(keep: NDArray[np.bool_]) -> NDArray[np.bool_]:
+    """Which positions predict a kept token, [..., T]: keep moved one to the left."""
+    moved = np.zeros_like(keep)
+    moved[..., :-1] = keep[..., 1:]
+    return moved
 
 
 def read(corpus: Path, model: Path) -> Blocks:

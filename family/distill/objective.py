@@ -17,8 +17,9 @@ from family.distill.loss import Targets, distillation_loss
 def learn(student: Any, terms: Mapping[str, float], dtype: torch.dtype) -> None:
     """Let `student(**batch)` be the loss of a batch, where it was logits.
 
-    The loss is summed over targets, in nats; logits are computed in `dtype`. Nothing of this is
-    saved with the student.
+    The loss is summed over targets, in nats; logits are computed in `dtype`. `labels` int64 [B, T]
+    hold what is to be said at a position, the next token, and -100 where nothing is. Nothing of
+    this is saved with the student.
     """
 
     def forward(
@@ -32,11 +33,9 @@ def learn(student: Any, terms: Mapping[str, float], dtype: torch.dtype) -> None:
         hidden = self.model(
             input_ids=input_ids, position_ids=position_ids, use_cache=False
         ).last_hidden_state
-        # A position predicts the token after it: mask and targets move by one, together.
-        next_token = labels[:, 1:]
-        wanted = next_token != -100
-        targets = Targets(next_token[wanted], ids, logp)
-        loss: Tensor = self.get_output_embeddings()(hidden[:, :-1][wanted], targets)
+        wanted = labels != -100
+        targets = Targets(labels[wanted], ids, logp)
+        loss: Tensor = self.get_output_embeddings()(hidden[wanted], targets)
         return loss
 
     def loss(self: Any, rows: Tensor, targets: Targets) -> Tensor:

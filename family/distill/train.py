@@ -22,7 +22,7 @@ from family.distill.trainer import DistillationTrainer, arguments
 from family.errors import DescentError
 from family.parallel.place import here
 from family.progress import report
-from family.signal.codec import TopKSignal, targets
+from family.signal.codec import TopKSignal
 from family.spec import Distill
 from family.stage import Edge, Outcome, digest_json, keyed
 from family.store import sha256
@@ -155,12 +155,11 @@ class BlockDataset(Dataset[dict[str, Any]]):
         return self.corpus.count
 
     def __getitem__(self, block: int) -> dict[str, Any]:
-        tokens, keep = self.corpus.tokens[block], self.corpus.keep[block]
         return {
             "block": block,
-            "input_ids": tokens,
+            "input_ids": self.corpus.tokens[block],
             "position_ids": self.corpus.positions[block],
-            "labels": np.where(keep, tokens, -100),
+            "labels": self.corpus.labels(block),
         }
 
 
@@ -169,7 +168,7 @@ class SignalCollator:
 
     def __init__(self, rows: TopKSignal, corpus: Blocks, student: Path) -> None:
         self.rows = rows
-        expected = targets(corpus.keep).sum(axis=1)
+        expected = corpus.wanted.sum(axis=1)
         if not np.array_equal(expected, np.diff(rows.offsets)):
             raise DescentError(
                 "the signal was captured on another corpus: its targets do not match the blocks"

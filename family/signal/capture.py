@@ -16,7 +16,6 @@ from family.corpus.blocks import Blocks
 from family.parallel.pieces import Pieces
 from family.parallel.place import here, meet
 from family.progress import report
-from family.signal.codec import targets
 from family.spec import Signal
 from family.stage import Outcome, digest_json, keyed
 from family.store import sha256
@@ -110,7 +109,7 @@ def _tell(made: int, corpus: Blocks, pieces: Pieces) -> None:
 def _put_together(
     pieces: Pieces, corpus: Blocks, names: NDArray[np.int32] | None, out: Path
 ) -> Outcome:
-    wanted = targets(corpus.keep).sum(axis=1)
+    wanted = corpus.wanted.sum(axis=1)
     count, mass, start = int(wanted.sum()), 0.0, 0
     usage = np.zeros((), np.int64)
     arrays: dict[str, np.memmap[Any, Any]] = {}
@@ -152,7 +151,7 @@ def logits(model: Any, corpus: Blocks, part: slice) -> Iterator[torch.Tensor]:
     The body runs as it was loaded; the head in float32, since bfloat16 logits tie.
     """
     head = model.get_output_embeddings().weight.float()
-    wanted = targets(corpus.keep[part])
+    wanted = corpus.wanted[part]
     tokens, positions = corpus.tokens[part], corpus.positions[part]
     for start in range(0, len(tokens), BATCH):
         batch = slice(start, start + BATCH)

@@ -35,10 +35,3 @@ class TopKSignal:
             np.concatenate([self.ids[part] for part in parts]),
             np.concatenate([self.logp[part] for part in parts]),
         )
-
-
-def targets(keep: NDArray[np.bool_]) -> NDArray[np.bool_]:
-    """Which positions predict a kept token, [..., T]: keep moved one to the left."""
-    moved = np.zeros_like(keep)
-    moved[..., :-1] = keep[..., 1:]
-    return moved

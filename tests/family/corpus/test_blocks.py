@@ -23,6 +23,14 @@ def conversations(family: TinyFamily) -> list[list[int]]:
     ]
 
 
+def test_a_target_is_the_position_before_a_kept_token() -> None:
+    keep = np.array([[False, True, True, False, True]])
+    tokens = np.array([[10, 11, 12, 13, 14]], np.int32)
+    found = blocks.Blocks(tokens, keep, np.arange(5)[None], np.array([5]))
+    assert found.wanted.tolist() == [[True, True, False, True, False]]
+    assert found.labels(0).tolist() == [11, 12, -100, 14, -100]
+
+
 def unpacked(found: blocks.Blocks) -> list[list[int]]:
     out = []
     for tokens, positions, used in zip(found.tokens, found.positions, found.used, strict=True):

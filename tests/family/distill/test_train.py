@@ -224,7 +224,7 @@ def test_mask_and_targets_move_by_one_together(tiny_family: TinyFamily) -> None:
     )
     samples = [train.BlockDataset(corpus)[block] for block in range(corpus.count)]
     batch = collator(samples)
-    labels = batch["labels"][:, 1:]
+    labels = batch["labels"]
     wanted, likeliest = labels[labels != -100], batch["ids"][:, 0]
 
     def agreed(targets: torch.Tensor) -> float:

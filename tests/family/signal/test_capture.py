@@ -6,15 +6,10 @@ import torch
 
 from family.corpus import blocks
 from family.signal.capture import signal
-from family.signal.codec import TopKSignal, targets
+from family.signal.codec import TopKSignal
 from family.spec import Signal, TopK
 from family.teacher.open import load
 from tests.family.conftest import TinyFamily
-
-
-def test_a_target_is_the_position_before_a_kept_token() -> None:
-    keep = np.array([[False, True, True, False, True]])
-    assert targets(keep).tolist() == [[True, True, False, True, False]]
 
 
 def test_rows_are_the_teachers_odds_before_each_kept_token(tiny_family: TinyFamily) -> None:
