@@ -10,6 +10,10 @@ from family.stage import Outcome
 def about(inputs: Mapping[str, Path], settings: About, out: Path) -> Outcome:
     """Keep the words as facts."""
     tiers = ",".join(settings.tiers)
-    prompts = {f"prompts_{name}": text for name, text in settings.prompts.items()}
+    data = {
+        f"{what}_{name}": text
+        for what, words in settings.data.items()
+        for name, text in words.items()
+    }
     words = {"description": settings.description, "tiers": tiers}
-    return Outcome(facts={**words, **settings.flagship, **prompts})
+    return Outcome(facts={**words, **settings.flagship, **data})

@@ -12,11 +12,13 @@ from typing import Any, TypeVar
 
 from pydantic import BaseModel, ValidationError
 
-from family.corpus.prompts import fault_of, split
+from family.corpus.prompts import asked
+from family.corpus.split import fault_of, split
 from family.faults import Fault, Path, choice
 from family.licences.faults import licence_faults, teaching_faults
 from family.schedules import rebuild_faults
 from family.spec import (
+    DATA,
     FLAGSHIP,
     Bound,
     Corpus,
@@ -47,7 +49,7 @@ MEASURED_ON_FP32 = {"max_abs_error", "greedy_match"}
 def cross_faults(data: Mapping[str, Any], target_faults: TargetFaults) -> Iterator[Fault]:
     """Every fault between fields; `data` is the family file with its defaults merged in."""
     yield from _source_faults(_mapping(data, "flagship", "source"))
-    for place in ("flagship", "prompts"):
+    for place in ("flagship", *DATA):
         yield from licence_faults(place, _mapping(data, place))
     yield from _prompt_faults(_mapping(data, "prompts"))
     tiers = {name: tier for name, tier in _mapping(data, "tiers").items() if _is_mapping(tier)}
@@ -96,7 +98,7 @@ def _prompt_faults(prompts: Mapping[str, Any]) -> Iterator[Fault]:
                 "Write `{topic}` where the topic goes.",
             )
     settings = _valid(GrammarPrompts, prompts)
-    if settings and (fault := fault_of(*split(settings), settings)):
+    if settings and (fault := fault_of(*split(asked(settings), settings), settings, "prompts")):
         yield Fault(("prompts", "held_out"), fault)
 
 

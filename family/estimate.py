@@ -7,7 +7,7 @@ a shape or a count is not known yet, the estimate says None and guesses nothing.
 
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
-from statistics import median
+from statistics import mean, median
 from typing import Literal
 
 from pydantic import Field
@@ -230,7 +230,8 @@ def _sealed_size(spec: FamilySpec, sealed: Manifest, manifest: FindManifest) -> 
 
 def _held(spec: FamilySpec) -> float:
     """Held-out tokens for each token that is trained on."""
-    return spec.prompts.held_out / (1 - spec.prompts.held_out)
+    share = mean(held.held_out for held in spec.data.values())
+    return share / (1 - share)
 
 
 class Sizes:
@@ -277,6 +278,8 @@ class Sizes:
 
     def _count_prompts(self) -> tuple[int, int] | None:
         """Prompts to train on and held out; None for a file that was not read yet."""
+        if self._spec.prompts is None:
+            return 0, 0
         train, held = (self._fact("/prompts", f"{name}_prompts") for name in ("train", "held_out"))
         if train is not None and held is not None:
             return train, held
@@ -294,6 +297,8 @@ class Sizes:
         known = self._fact("/corpus", "tokens")
         if known is not None or self._prompts is None:
             return known
+        if self._spec.text:
+            return self._corpus_tokens  # nobody has read it yet
         return round(self._prompts[0] * (PROMPT_TOKENS + self._answer))
 
     def tokens(self, settings: Settings) -> int | None:
@@ -359,7 +364,8 @@ class Sizes:
                 return 13 * tokens / BLOCK_FILL + block
             case Signal(codec=codec):
                 # A row for each token of an answer: ids in 4 bytes, log-probabilities in 2.
-                answered = tokens * self._answer / (PROMPT_TOKENS + self._answer)
+                share = self._answer / (PROMPT_TOKENS + self._answer)
+                answered = tokens if self._spec.text else tokens * share
                 return answered * 6 * codec.k + 4 * models[0].vocabulary
             case Export(precision=precision):
                 return FILE_BYTES[precision] * models[0].parameters + TOKENIZER

@@ -2,11 +2,14 @@
 
 import hashlib
 import json
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import suppress
+from functools import partial
 from pathlib import Path
+from typing import Any
 
-from family.corpus.prompts import fault_of, split
+from family.corpus import prompts, text
+from family.corpus.split import fault_of, split
 from family.errors import DescentError, SpecError
 from family.faults import Fault, written
 from family.plan import Leaves
@@ -14,9 +17,11 @@ from family.spec import (
     FamilySpec,
     FilePrompts,
     FolderSource,
+    FromFile,
     GGUFSource,
     HubSource,
     PyPISource,
+    Text,
 )
 from family.store import sha256, write_json
 
@@ -38,7 +43,7 @@ PICKLES = ("*.bin", "*.pt", "*.pth", "*.ckpt", "*.pkl")
 
 
 def leaves(spec: FamilySpec, cache: Path | None) -> Leaves:
-    """Digests of the flagship's weights, of the prompts' file and of its licence's text.
+    """Digests of the flagship's weights, of the files to teach with and of its licence's text.
 
     `cache` is a JSON file that remembers the digests of unchanged files; None reads each file
     anew. Raises SpecError if something is not there, or is not what the spec pins.
@@ -46,10 +51,12 @@ def leaves(spec: FamilySpec, cache: Path | None) -> Leaves:
     digests = _Digests(cache)
     found: dict[str, str] = {}
     faults: list[Fault] = []
-    brought = (("flagship", _flagship), ("prompts", _prompts), ("licence", _licence))
-    for name, digest in brought:
+    data = {name: held for name, held in spec.data.items() if isinstance(held, FromFile)}
+    brought = {"flagship": partial(_flagship, spec), "licence": partial(_licence, spec)}
+    brought |= {name: partial(_data, name, held) for name, held in data.items()}
+    for name, digest in brought.items():
         try:
-            found[name] = digest(spec, digests.of)
+            found[name] = digest(digests.of)
         except _LeafError as error:
             faults.append(error.fault)
     digests.save()
@@ -58,7 +65,7 @@ def leaves(spec: FamilySpec, cache: Path | None) -> Leaves:
         raise SpecError(f"family {spec.family}", lines)
     return Leaves(
         flagship=found["flagship"],
-        prompts=found["prompts"] or None,
+        data={name: found[name] for name in data},
         licence=found["licence"] or None,
     )
 
@@ -130,23 +137,33 @@ def _matching(folder: Path, patterns: tuple[str, ...]) -> Iterator[Path]:
     return (path for pattern in patterns for path in folder.glob(pattern) if path.is_file())
 
 
-def _prompts(spec: FamilySpec, digest_of: DigestOf) -> str:
-    """Digest of the prompts' file; empty where the family file itself holds the prompts."""
-    if not isinstance(spec.prompts, FilePrompts):
-        return ""
-    path, place = Path(spec.prompts.path), ("prompts", "path")
+def _data(name: str, held: FromFile, digest_of: DigestOf) -> str:
+    """Digest of a file to teach with."""
+    path, place = Path(held.path), (name, "path")
     if not path.is_file():
         kind = "is a folder, not a file" if path.is_dir() else "does not exist"
         raise _LeafError(place, f"{path} {kind}. Check the path.")
+    what, samples = SAMPLES[type(held)]
     try:
-        train, held = split(spec.prompts)
+        train, kept = split(samples(held), held)
     except DescentError as error:
         raise _LeafError(place, str(error)) from None
-    if not train and not held:
-        raise _LeafError(place, f"{path} holds no prompt. Write one a line.")
-    if fault := fault_of(train, held, spec.prompts):
-        raise _LeafError(("prompts", "held_out"), fault)
+    except UnicodeDecodeError as error:
+        raise _LeafError(
+            place, f"{path} is not UTF-8 text: {error.reason}. Save it as UTF-8."
+        ) from None
+    if not train and not kept:
+        raise _LeafError(place, f"{path} holds no {what}. Write some into it.")
+    if fault := fault_of(train, kept, held, what):
+        raise _LeafError((name, "held_out"), fault)
     return digest_of(path)
+
+
+#: What a file holds, in the plural, and how they are read.
+SAMPLES: dict[type[FromFile], tuple[str, Callable[[Any], Iterable[str]]]] = {
+    FilePrompts: ("prompts", prompts.asked),
+    Text: ("documents", text.documents),
+}
 
 
 def _licence(spec: FamilySpec, digest_of: DigestOf) -> str:

@@ -16,7 +16,7 @@ from pydantic import ValidationError
 from family.checks import TargetFaults, cross_faults
 from family.errors import SpecError
 from family.faults import Fault, shown, spec_faults, written
-from family.spec import FamilySpec
+from family.spec import FamilySpec, FromFile
 
 Place = tuple[str | int, ...]
 
@@ -168,13 +168,16 @@ def _position(path: Place, data: Any) -> tuple[int, ...]:
 
 
 def _with_absolute_paths(spec: FamilySpec, folder: Path) -> FamilySpec:
-    source, prompts = spec.flagship.source, spec.prompts
+    source = spec.flagship.source
     if hasattr(source, "path"):
         source = source.model_copy(update={"path": str(folder / Path(source.path).expanduser())})
-    if hasattr(prompts, "path"):
-        prompts = prompts.model_copy(update={"path": str(folder / Path(prompts.path).expanduser())})
+    data = {
+        name: held.model_copy(update={"path": str(folder / Path(held.path).expanduser())})
+        for name, held in spec.data.items()
+        if isinstance(held, FromFile)
+    }
     text = spec.flagship.licence_file
     if text:
         text = str(folder / Path(text).expanduser())
     flagship = spec.flagship.model_copy(update={"source": source, "licence_file": text})
-    return spec.model_copy(update={"flagship": flagship, "prompts": prompts})
+    return spec.model_copy(update={"flagship": flagship, **data})

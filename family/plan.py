@@ -1,7 +1,8 @@
 """From a spec and the stage table to steps with keys; what is stale, and why. Pure.
 
-prompts ── responses ── corpus ──┬── signal ──┬── vocabulary
-flagship ──┴────────────┴────────┘            │        │
+prompts ── responses ──┐
+text ──────────────────┴ corpus ──┬── signal ──┬── vocabulary
+flagship ──┴─────────────┴────────┘            │        │
      └── about ── notices                     │        │
 and for each tier:                            │        │
            start ── distill ──┬── evaluate ──┬── gate
@@ -45,7 +46,8 @@ class Leaves:
     """Digests of what the user brought."""
 
     flagship: str
-    prompts: str | None = None
+    data: Mapping[str, str] = field(default_factory=dict)
+    """Of the files that it is taught with, by their place in the family file."""
     licence: str | None = None
 
 
@@ -61,15 +63,20 @@ class Planned:
 def steps(spec: FamilySpec, leaves: Leaves, stages: Mapping[str, Stage]) -> list[Step]:
     """Every step of the family, each after what it needs."""
     graph = _Graph(stages)
-    brought = {"file": leaves.prompts} if leaves.prompts else {}
     graph.add("", "flagship", spec.flagship, "flagship", {}, leaf={"weights": leaves.flagship})
-    graph.add("", "prompts", spec.prompts, "prompts", {}, leaf=brought)
+    for name, data in spec.data.items():
+        brought = {"file": leaves.data[name]} if name in leaves.data else {}
+        graph.add("", name, data, name, {}, leaf=brought)
     flagship = {"flagship": "/flagship"}
-    graph.add("", "about", spec.about, "", {**flagship, "prompts": "/prompts"})
+    data_sets = {name: f"/{name}" for name in spec.data}
+    graph.add("", "about", spec.about, "", {**flagship, **data_sets})
     notices = spec.notices(leaves.licence)
     graph.add("", "notices", notices, "notices", {**flagship, "about": "/about"})
-    graph.add("", "responses", spec.responses, "responses", {**flagship, "prompts": "/prompts"})
-    graph.add("", "corpus", spec.corpus, "corpus", {**flagship, "responses": "/responses"})
+    taught = {name: f"/{name}" for name in spec.data if name != "prompts"}
+    if spec.prompts:
+        sources = {**flagship, "prompts": "/prompts"}
+        taught["responses"] = graph.add("", "responses", spec.responses, "responses", sources)
+    graph.add("", "corpus", spec.corpus, "corpus", {**flagship, **taught})
     corpus = {"corpus": "/corpus"}
     graph.add("", "signal", spec.signal, "signal", {"teacher": "/flagship", **corpus})
     if trimmed := not isinstance(spec.vocabulary, FullVocabulary):
@@ -95,7 +102,9 @@ def _add_tier(graph: "_Graph", spec: FamilySpec, name: str, tier: Tier, *, trimm
     signal = "/signal"
     if tier.teacher != FLAGSHIP:
         signal = graph.add(name, "signal", spec.signal, "signal", taught)
-    sources = {"student": student, "signal": signal, "generator": "/flagship", **taught}
+    sources = {"student": student, "signal": signal, **taught}
+    if spec.prompts:
+        sources["generator"] = "/flagship"
     model = {"model": graph.add(name, "distill", tier.distill, f"{where}.distill", sources)}
 
     sources = {**model, "reference": "/flagship", **corpus}

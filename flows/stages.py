@@ -16,6 +16,7 @@ STAGES = {
             version=2,
             heavy=False,
         ),
+        Stage("text", "family.corpus.text:text", (spec.Text,), heavy=False),
         Stage(
             "responses",
             "family.corpus.responses:responses",
@@ -23,7 +24,7 @@ STAGES = {
             version=2,
             resumes=True,
         ),
-        Stage("corpus", "family.corpus.blocks:corpus", (spec.Corpus,), version=2),
+        Stage("corpus", "family.corpus.blocks:corpus", (spec.Corpus,), version=3),
         Stage("signal", "family.signal.capture:signal", (spec.Signal,), version=2, resumes=True),
         Stage("vocabulary", "family.student.vocabulary:vocabulary", (spec.TrimmedVocabulary,)),
         Stage("start", "family.student.start:start", (spec.PruneStart, spec.RandomStart)),

@@ -38,7 +38,7 @@ def test_every_part_of_a_spec_and_every_field_is_in_the_settings() -> None:
 def test_a_setting_is_told_with_type_default_bounds_and_description() -> None:
     assert (
         "| `held_out` | number | `0.15` | > 0, < 1 | "
-        "Share of prompts held out, by a seeded hash of the prompt. |"
+        "Share held out, by a seeded hash of each sample itself. |"
     ) in generate.settings()
 
 

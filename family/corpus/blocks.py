@@ -1,8 +1,7 @@
-"""Conversations packed into blocks of tokens: one shape, whatever their lengths."""
+"""Conversations and text packed into blocks of tokens: one shape, whatever their lengths."""
 
 import json
-import shutil
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -10,6 +9,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from family.corpus.text import pieces
 from family.errors import DescentError
 from family.spec import Corpus
 from family.stage import DatasetFacts, Outcome
@@ -20,14 +20,19 @@ NOTHING = -100
 
 
 def corpus(inputs: Mapping[str, Path], settings: Corpus, out: Path) -> Outcome:
-    """Pack the training conversations: tokens int32, keep bool, positions int32, all [N, T].
+    """Pack what is to be trained on: tokens int32, keep bool, positions int32, all [N, T].
 
     `keep` marks the answers' tokens, the targets of training. `positions` restart with each
     conversation, by which attention keeps them apart. `used` int32 [N] counts what is no padding.
-    The conversations come along as text.
+    The conversations come along as text, `context` and `answer`. A piece of a document is one too:
+    its first word is the context.
     """
     tokenizer = load_tokenizer(inputs["flagship"])
-    rows = [json.loads(line) for line in (inputs["responses"] / "train.jsonl").open()]
+    for name in ("train", "held_out"):
+        with (out / f"{name}.jsonl").open("w") as file:
+            for row in _conversations(inputs, tokenizer, name, settings.block):
+                file.write(json.dumps(row) + "\n")
+    rows = [json.loads(line) for line in (out / "train.jsonl").open()]
     conversations = [_tokens(tokenizer, row) for row in rows]
     fitting = [pair for pair in conversations if len(pair[0]) <= settings.block]
     if not any(keep.any() for _, keep in fitting):
@@ -39,8 +44,6 @@ def corpus(inputs: Mapping[str, Path], settings: Corpus, out: Path) -> Outcome:
     blocks = _pack(fitting, settings.block, padding)
     for name, array in vars(blocks).items():
         np.save(out / f"{name}.npy", array)
-    for name in ("train.jsonl", "held_out.jsonl"):
-        shutil.copyfile(inputs["responses"] / name, out / name)
     return Outcome(
         dataset=DatasetFacts(
             kind="blocks",
@@ -55,6 +58,18 @@ def corpus(inputs: Mapping[str, Path], settings: Corpus, out: Path) -> Outcome:
             "filled": round(float(blocks.used.sum()) / blocks.tokens.size, 4),
         },
     )
+
+
+def _conversations(
+    inputs: Mapping[str, Path], tokenizer: Any, name: str, block: int
+) -> Iterator[dict[str, str]]:
+    """The answers to prompts, then the documents in pieces."""
+    if "responses" in inputs:
+        yield from map(json.loads, (inputs["responses"] / f"{name}.jsonl").open())
+    if "text" in inputs:
+        for line in (inputs["text"] / f"{name}.jsonl").open():
+            for context, answer in pieces(tokenizer, json.loads(line)["text"], block):
+                yield {"context": context, "answer": answer}
 
 
 def _tokens(tokenizer: Any, row: Mapping[str, str]) -> tuple[NDArray[np.int32], NDArray[np.bool_]]:

@@ -82,12 +82,16 @@ def distill(inputs: Mapping[str, Path], settings: Distill, out: Path) -> Outcome
         bring_companions(inputs["student"], out)
     return Outcome(
         model=facts_of(student),
-        edges=_edges(settings, budget, int4_share, history[-1]["loss"]),
+        edges=_edges(
+            settings, budget, int4_share, history[-1]["loss"], generated="generator" in inputs
+        ),
         facts={"steps": budget.steps, "tokens": budget.tokens_at(budget.steps)},
     )
 
 
-def _edges(settings: Distill, budget: "Budget", int4_share: float, loss: float) -> tuple[Edge, ...]:
+def _edges(
+    settings: Distill, budget: "Budget", int4_share: float, loss: float, *, generated: bool
+) -> tuple[Edge, ...]:
     trained: dict[str, bool | int | float | str] = {
         "loss": " + ".join(f"{term.weight:g} {term.kind}" for term in settings.loss),
         "tokens": budget.tokens_at(budget.steps),
@@ -103,7 +107,8 @@ def _edges(settings: Distill, budget: "Budget", int4_share: float, loss: float) 
         edges.append(Edge(kind="distilled_from", parent="teacher", detail=trained))
     else:
         edges[0] = Edge(kind="finetuned_from", parent="student", detail=trained)
-    edges.append(Edge(kind="data_generated_by", parent="generator"))
+    if generated:
+        edges.append(Edge(kind="data_generated_by", parent="generator"))
     return tuple(edges)
 
 

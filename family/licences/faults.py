@@ -40,16 +40,15 @@ def licence_faults(place: str, held: Mapping[str, Any]) -> Iterator[Fault]:
 def teaching_faults(spec: FamilySpec) -> Iterator[Fault]:
     """Teachers and prompts whose terms forbid what this family does with them."""
     strangers = [name for name in spec.tiers if name not in spec.heirs()]
-    for place, held, others in (
-        ("flagship", spec.flagship, strangers),
-        ("prompts", spec.prompts, list(spec.tiers)),
-    ):
-        if held.permission or held.licence in (None, OWN):
+    flagship = ("flagship", spec.flagship, spec.flagship.licence, strangers)
+    data = ((place, held, held.licence, list(spec.tiers)) for place, held in spec.data.items())
+    for place, held, licence, others in (flagship, *data):
+        if held.permission or licence in (None, OWN):
             continue
-        for rule in stated(held.licence).rules:
+        for rule in stated(licence).rules:
             taught = others if rule.except_derivatives else list(spec.tiers)
             if rule.teaching and taught:
-                yield Fault((place, "licence"), _refused(place, held.licence, rule, taught))
+                yield Fault((place, "licence"), _refused(place, licence, rule, taught))
                 break
 
 

@@ -12,6 +12,7 @@ from family.lineage.said import NOT_STATED, words
 from family.lineage.tables import builds, datasets, models
 from family.lineage.views import Dataset
 from family.lineage.ways import ways_up
+from family.spec import DATA
 
 
 def data_of(connection: Connection, pupils: Sequence[str]) -> dict[str, str]:
@@ -48,7 +49,7 @@ def datasets_of(connection: Connection, names: Names, key: str, store: Path) -> 
             name=_name(row),
             kind=row["kind"],
             digest=row["digest"],
-            licence=licence if row["kind"] == "prompts" else None,
+            licence=licence if row["step"] in DATA else None,
             train=row["train"],
             held_out=row["held_out"],
             tokens=row["tokens"],

@@ -16,7 +16,7 @@ from family.licences.terms import OWN, Begins, Holds, Licence, Rule, stated
 from family.lineage.datasets import data_names, data_of
 from family.lineage.names import ID, Names
 from family.lineage.read import as_edge
-from family.lineage.said import FLAGSHIP, NOT_STATED, PROMPTS, words
+from family.lineage.said import FLAGSHIP, NOT_STATED, words
 from family.lineage.tables import edges, heads, models, released
 from family.lineage.views import LineageEdge, View
 from family.lineage.ways import Ways, ways_up
@@ -110,7 +110,7 @@ def licences(connection: Connection, names: Names, key: str, store: Path) -> Lic
         licensed.append(_licensed(elder, title, identifier, terms, said))
         if identifier == OWN:
             continue
-        place = PROMPTS if elder in used else FLAGSHIP
+        place = title.rpartition("/")[2] if elder in used else FLAGSHIP
         ways: Ways = reached.get(elder, {"outputs": None})
         for rule in terms.rules:
             through = next((way for way in rule.through if way in ways), None)

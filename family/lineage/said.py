@@ -1,4 +1,4 @@
-"""What people say about flagships and prompts: names, licences, permissions. Never a key's part."""
+"""What people say about flagships and data: names, licences, permissions. Never a key's part."""
 
 from collections.abc import Collection, Iterable, Iterator
 
@@ -6,10 +6,11 @@ from sqlalchemy import Connection, ScalarSelect, or_, select
 
 from family.lineage.names import parts
 from family.lineage.tables import builds, heads, models
+from family.spec import DATA
 from family.stage import Scalar
 
-ABOUT, FLAGSHIP, PROMPTS = "about", "flagship", "prompts"
-SUBJECTS = (FLAGSHIP, PROMPTS)
+ABOUT, FLAGSHIP = "about", "flagship"
+SUBJECTS = (FLAGSHIP, *DATA)
 NOT_STATED = "not stated"
 
 Facts = dict[str, Scalar]
@@ -17,7 +18,7 @@ Words = dict[str, str]
 
 
 def words(connection: Connection, key: str, keys: Iterable[str]) -> dict[str, Words]:
-    """What is said about each flagship and set of prompts among `keys`; empty if nothing is.
+    """What is said about each flagship and set of data among `keys`; empty if nothing is.
 
     Words are a record of their own, `about`, which names what it is about. What families say now
     counts, that of the model `key` first; of what no family has any more, what was said last. A
@@ -38,7 +39,7 @@ def words(connection: Connection, key: str, keys: Iterable[str]) -> dict[str, Wo
 
 
 def _subjects(connection: Connection, keys: Iterable[str]) -> dict[str, tuple[str, Facts]]:
-    """The flagships and prompts among `keys`: their step, and what was recorded with them."""
+    """The flagships and sets of data among `keys`: their step, and what was recorded with them."""
     query = select(builds.c.key, builds.c.step, builds.c.facts).where(
         builds.c.key.in_(keys), builds.c.step.in_(SUBJECTS)
     )
@@ -76,10 +77,10 @@ def _said_before(
 
 
 def _of(step: str, facts: Facts) -> Words:
-    """The words of an `about` that are about its flagship, or about its prompts."""
+    """The words of an `about` that are about its flagship, or about one set of data."""
     if step == FLAGSHIP:
         return {name: str(said) for name, said in facts.items()}
-    mark = f"{PROMPTS}_"
+    mark = f"{step}_"
     return {
         name.removeprefix(mark): str(said) for name, said in facts.items() if name.startswith(mark)
     }

@@ -8,12 +8,13 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from graphlib import TopologicalSorter
 
+from family.spec import DATA
 from family.stage import digest_json
 from family.store import MANIFEST, Manifest, Store
 
 #: Inputs, by stage and name, that are no artifacts but digests of what the user brought; a test
 #: holds them to the plan.
-LEAVES = frozenset({("flagship", "weights"), ("prompts", "file")})
+LEAVES = frozenset({("flagship", "weights"), *((name, "file") for name in DATA)})
 
 
 @dataclass(frozen=True)

@@ -16,7 +16,7 @@ from family.scale.pricing import HOUR, Cost, Pricing
 from family.scale.published import spread
 from family.scale.report import ScaledPlan, ScaledStage, TeacherInLoop
 from family.scale.schedule import Slot, Task, critical_path, simulate
-from family.spec import Distill, FamilySpec, FilePrompts, ForwardKL
+from family.spec import Distill, FamilySpec, ForwardKL, FromFile
 from family.stage import Stage
 
 
@@ -73,18 +73,21 @@ def plan_on(
 def _leaves(spec: FamilySpec) -> Leaves:
     """Stand-ins: no key of this plan is ever looked up."""
     stand_in = "0" * 64
-    return Leaves(stand_in, stand_in if isinstance(spec.prompts, FilePrompts) else None)
+    return Leaves(
+        stand_in,
+        {name: stand_in for name, held in spec.data.items() if isinstance(held, FromFile)},
+    )
 
 
 def _corpus(spec: FamilySpec, stated: int | None) -> tuple[int | None, list[str]]:
     """The corpus' tokens, if the prompts do not tell, and what is assumed about them."""
     if stated is not None:
         return stated, [f"The corpus holds {stated:,} tokens, as --corpus-tokens says."]
-    if not isinstance(spec.prompts, FilePrompts):
+    if not any(isinstance(held, FromFile) for held in spec.data.values()):
         return None, []
     most = max(tier.distill.tokens for tier in spec.tiers.values())
     return most, [
-        f"The corpus holds {most:,} tokens, the most that a tier sees: the prompts' file is not "
+        f"The corpus holds {most:,} tokens, the most that a tier sees: what it is made from is not "
         "read. --corpus-tokens says otherwise."
     ]
 

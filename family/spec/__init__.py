@@ -4,7 +4,16 @@ Each part below is the settings of one stage, and the YAML file is those parts b
 field's default, bound and description feed the settings reference and Prefect's run form.
 """
 
-from family.spec.data import Corpus, FilePrompts, GrammarPrompts, Prompts, Responses
+from family.spec.data import (
+    Corpus,
+    FilePrompts,
+    FromFile,
+    GrammarPrompts,
+    Prompts,
+    Responses,
+    Split,
+    Text,
+)
 from family.spec.distill import CrossEntropy, Distill, ForwardKL, Loss, QuantizationAware
 from family.spec.distributed import Distributed, DistributedTraining, distributed
 from family.spec.family import FamilySpec, Tier
@@ -18,7 +27,7 @@ from family.spec.flagship import (
     PyPISource,
     Source,
 )
-from family.spec.names import FLAGSHIP, Digest, Name, Precision
+from family.spec.names import DATA, FLAGSHIP, Digest, Name, Precision
 from family.spec.shape import ModelShape
 from family.spec.shipping import Bound, Evaluate, Export, Gate, MetricName, Verify
 from family.spec.signal import Signal, TopK
@@ -34,6 +43,7 @@ from family.spec.student import (
 from family.spec.terms import Terms
 
 __all__ = [
+    "DATA",
     "FLAGSHIP",
     "About",
     "Bound",
@@ -50,6 +60,7 @@ __all__ = [
     "Flagship",
     "FolderSource",
     "ForwardKL",
+    "FromFile",
     "FullVocabulary",
     "GGUFSource",
     "Gate",
@@ -70,8 +81,10 @@ __all__ = [
     "Shape",
     "Signal",
     "Source",
+    "Split",
     "Start",
     "Terms",
+    "Text",
     "Tier",
     "TopK",
     "TrimmedVocabulary",

@@ -1,4 +1,4 @@
-"""What a family is taught with: prompts, the flagship's answers, and blocks of tokens."""
+"""What a family is taught with: prompts and the answers to them, text, and blocks of tokens."""
 
 from typing import Annotated, Literal
 
@@ -9,14 +9,34 @@ from family.spec.terms import Terms
 from family.stage import NOT_IN_KEY, Settings
 
 
-class _Split(Terms):
+class Split(Terms):
+    """Samples, of which a share is kept from training by a hash of each sample's own text."""
+
+    licence: str | None = Field(
+        None,
+        description="Its licence, one of `family/licences`: `CC-BY-4.0`, ..., `openai` if a "
+        "service wrote them; `own` if its owner wrote them; `other`, with `terms`. Left out, "
+        "`descent licences` says that it is not stated.",
+        min_length=1,
+        json_schema_extra=NOT_IN_KEY,
+    )
     held_out: float = Field(
-        0.15, gt=0, lt=1, description="Share of prompts held out, by a seeded hash of the prompt."
+        0.15, gt=0, lt=1, description="Share held out, by a seeded hash of each sample itself."
     )
     seed: int = Field(0, description="Seed of that hash.")
 
 
-class GrammarPrompts(_Split):
+class FromFile(Split):
+    """Samples in a file of the user's own."""
+
+    path: str = Field(
+        description="The file, relative to the family file.",
+        min_length=1,
+        json_schema_extra=NOT_IN_KEY,
+    )
+
+
+class GrammarPrompts(Split):
     """Every request about every topic: one bounded domain."""
 
     kind: Literal["grammar"]
@@ -33,26 +53,18 @@ class GrammarPrompts(_Split):
     )
 
 
-class FilePrompts(_Split):
+class FilePrompts(FromFile):
     """Prompts of the user's own: a text file (one a line) or JSONL rows with `prompt`."""
 
     kind: Literal["file"]
-    path: str = Field(
-        description="The file, relative to the family file.",
-        min_length=1,
-        json_schema_extra=NOT_IN_KEY,
-    )
-    licence: str | None = Field(
-        None,
-        description="Its licence, one of `family/licences`: `CC-BY-4.0`, ..., `openai` if a "
-        "service wrote them; `own` if its owner wrote them; `other`, with `terms`. Left out, "
-        "`descent licences` says that it is not stated.",
-        min_length=1,
-        json_schema_extra=NOT_IN_KEY,
-    )
 
 
 Prompts = Annotated[GrammarPrompts | FilePrompts, Field(discriminator="kind")]
+
+
+class Text(FromFile):
+    """Text of the user's own, every token of which is a target: a text file whose documents are
+    parted by blank lines, or JSONL rows with `text`, one a document."""
 
 
 class Responses(Settings):
@@ -73,11 +85,12 @@ class Responses(Settings):
 
 
 class Corpus(Settings):
-    """How conversations become blocks of tokens."""
+    """How conversations and documents become blocks of tokens."""
 
     block: int = Field(
         256,
         ge=32,
         description="Tokens of a block. Whole conversations are packed into blocks of this one "
-        "shape, since each new shape costs a compile; a longer conversation is left out.",
+        "shape, since each new shape costs a compile; a longer conversation is left out, and a "
+        "longer document is cut between words.",
     )

@@ -1,12 +1,14 @@
 """A whole family: its flagship, what it is taught with, and its tiers."""
 
-from pydantic import Field
+from typing import Self
+
+from pydantic import Field, model_validator
 
 from family.placement import HeavyStage, Running
-from family.spec.data import Corpus, Prompts, Responses
+from family.spec.data import Corpus, Prompts, Responses, Split, Text
 from family.spec.distill import Distill
 from family.spec.flagship import About, Flagship, Notices
-from family.spec.names import FLAGSHIP, Name
+from family.spec.names import DATA, FLAGSHIP, Name
 from family.spec.shipping import Evaluate, Export, Gate, Verify
 from family.spec.signal import Signal
 from family.spec.student import FullVocabulary, PruneStart, Start, Vocabulary
@@ -36,8 +38,14 @@ class FamilySpec(Settings):
     family: Name = Field(description="Its name: lower case, digits, `-` and `_`.")
     description: str = ""
     flagship: Flagship
-    prompts: Prompts
+    prompts: Prompts | None = Field(
+        None, description="What the flagship is asked; the tiers are taught with its answers."
+    )
     responses: Responses = Field(default_factory=Responses)
+    text: Text | None = Field(
+        None,
+        description="Text that the tiers are taught with; beside `prompts`, both make the corpus.",
+    )
     corpus: Corpus = Field(default_factory=Corpus)
     signal: Signal = Field(default_factory=Signal)
     vocabulary: Vocabulary = Field(default_factory=lambda: FullVocabulary(kind="full"))
@@ -58,6 +66,20 @@ class FamilySpec(Settings):
         default_factory=Rebuild, description="When it is looked at again, and who lets it out."
     )
 
+    @model_validator(mode="after")
+    def _taught_with_something(self) -> Self:
+        if not self.data:
+            raise ValueError(
+                "the family is taught with nothing. Write `prompts`, which the flagship answers, "
+                "or `text`"
+            )
+        return self
+
+    @property
+    def data(self) -> dict[str, Split]:
+        """What the user brought to teach with, by its place in the family file."""
+        return {name: held for name in DATA if (held := getattr(self, name))}
+
     @property
     def about(self) -> About:
         """The words, without what they are about."""
@@ -66,7 +88,7 @@ class FamilySpec(Settings):
         return About(
             description=self.description,
             flagship=flagship | ({"hub": hub} if hub else {}),
-            prompts=self.prompts.words(self.prompts.licence),
+            data={name: held.words(held.licence) for name, held in self.data.items()},
             tiers=tuple(self.tiers),
         )
 

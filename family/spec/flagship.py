@@ -110,8 +110,8 @@ class About(Settings):
     flagship: dict[str, str]
     """`name`, `licence` and, where there are any, `terms`, `permission`, `credit` and `hub`, as in
     the family file."""
-    prompts: dict[str, str] = Field(default_factory=dict)
-    """Of the prompts likewise."""
+    data: dict[str, dict[str, str]] = Field(default_factory=dict)
+    """Of what it is taught with likewise, by its place in the family file."""
     tiers: tuple[str, ...] = ()
 
 

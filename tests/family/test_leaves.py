@@ -59,7 +59,7 @@ def test_a_hub_model_s_digest_is_that_of_its_commit() -> None:
 def test_a_gguf_file_s_digest_is_its_sha256(gguf: Path) -> None:
     found = leaves(with_source(kind="gguf", path=str(gguf)), None)
     assert found.flagship == sha256(b"GGUF and weights").hexdigest()
-    assert found.prompts is None
+    assert not found.data
 
 
 def test_the_same_weights_in_a_wheel_and_in_a_file_have_one_digest(gguf: Path) -> None:
@@ -133,7 +133,7 @@ def test_what_is_not_there_or_is_something_else_is_refused(gguf: Path, folder: P
 def test_a_prompts_file_s_digest_is_its_sha256(tmp_path: Path) -> None:
     path = tmp_path / "prompts.txt"
     path.write_text("".join(f"question {n}\n" for n in range(20)))
-    assert leaves(with_prompts(path), None).prompts == sha256(path.read_bytes()).hexdigest()
+    assert leaves(with_prompts(path), None).data["prompts"] == sha256(path.read_bytes()).hexdigest()
 
 
 @pytest.mark.parametrize(

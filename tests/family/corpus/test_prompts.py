@@ -2,7 +2,8 @@ from pathlib import Path
 
 import pytest
 
-from family.corpus.prompts import is_held_out, prompts, read
+from family.corpus.prompts import prompts, read
+from family.corpus.split import is_held_out
 from family.errors import DescentError
 from family.spec import FilePrompts, GrammarPrompts
 from family.stage import DatasetFacts

@@ -8,6 +8,7 @@ from family.plan import Leaves, steps
 from family.progress import Progress
 from family.release.chain import LEAVES, chain
 from family.release.sums import Sums
+from family.spec import Text
 from family.store import Store, sha256
 from flows.stages import STAGES
 
@@ -16,9 +17,11 @@ ROOT = Path(__file__).parents[3]
 
 def test_what_the_plan_takes_from_the_user_is_what_counts_as_brought() -> None:
     spec = load(ROOT / "configs/quickstart.yaml")
+    spec = spec.model_copy(update={"text": Text(path="text.txt")})
+    data = dict.fromkeys(spec.data, "b" * 64)
     brought = {
         (step.recipe.stage, name)
-        for step in steps(spec, Leaves(flagship="a" * 64, prompts="b" * 64), STAGES)
+        for step in steps(spec, Leaves(flagship="a" * 64, data=data), STAGES)
         for name in step.recipe.inputs.keys() - step.sources.keys()
     }
     assert brought == LEAVES
