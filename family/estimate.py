@@ -96,6 +96,7 @@ PACE = {
     "notices": Pace(0.1),
     "flagship": Pace(START + 10, 1e-7),
     "prompts": Pace(0.1),
+    "text": Pace(0.1),
     "responses": Pace(START, 1 / (700 * 134.5e6)),
     "corpus": Pace(START),
     "signal": Pace(START, FORWARD),
