@@ -31,7 +31,7 @@ demo: $(VENV)/installed
 	$(BIN)/descent build configs/quickstart.yaml
 
 test: $(VENV)/developed
-	$(BIN)/python -m pytest
+	$(BIN)/python -m pytest -n 2 --dist loadgroup
 
 check: $(VENV)/developed
 	$(BIN)/ruff format --check $(PARTS)

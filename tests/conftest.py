@@ -34,6 +34,14 @@ os.environ.setdefault("OMP_NUM_THREADS", "1")
 signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """On several workers a file's tests stay together, and so do all that share a Prefect server."""
+    for item in items:
+        part = item.path.relative_to(Path(__file__).parent)
+        group = "flows" if part.parts[0] == "flows" else str(part)
+        item.add_marker(pytest.mark.xdist_group(group))
+
+
 @pytest.fixture
 def store(tmp_path: Path) -> Store:
     return Store(tmp_path / "store")
