@@ -35,7 +35,7 @@ signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """On several workers a file's tests stay together, and so do all that share a Prefect server."""
+    """Let a file's tests stay on one worker, and so all that share a Prefect server."""
     for item in items:
         part = item.path.relative_to(Path(__file__).parent)
         group = "flows" if part.parts[0] == "flows" else str(part)

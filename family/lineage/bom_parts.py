@@ -14,7 +14,7 @@ from family.lineage.hub import TASK
 from family.lineage.views import Dataset, Figure
 
 LIMIT = (
-    "Measured on held-out answers to prompts of the kind that it was taught with, and on nothing "
+    "Measured on held-out text of the kind that it was taught with, and on nothing "
     "else: how it does at any other task is not known."
 )
 

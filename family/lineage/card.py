@@ -29,7 +29,7 @@ if TYPE_CHECKING:
 
 #: What a figure says of a checkpoint, and of exported files.
 QUALITY = {
-    "bits_per_byte": ("of held-out answers; lower is better",) * 2,
+    "bits_per_byte": ("of held-out text; lower is better",) * 2,
     "bits_per_byte_rise": ("", "over the checkpoint in PyTorch"),
     "agreement": (
         "how often the likeliest next token is the flagship's",
@@ -121,9 +121,8 @@ def _what(dossier: Dossier) -> Iterator[str]:
         yield f"It descends from {title} ({millions(flagship.parameters)} parameters)."
     if flagship and model.metrics:
         yield (
-            f"It was measured on answers of {title} to prompts that no training saw, of the kind "
-            f"that it was taught with, and on nothing else: how it does at any other task is not "
-            f"known."
+            "It was measured on text that no training saw, of the kind that it was taught with, "
+            "and on nothing else: how it does at any other task is not known."
         )
 
 

@@ -40,7 +40,7 @@ LICENCES = {
 }
 #: Figures that go into `model-index`: how good it is, not how fast, which depends on a machine.
 RESULTS = {
-    "bits_per_byte": "Bits per byte of held-out answers",
+    "bits_per_byte": "Bits per byte of held-out text",
     "bits_per_byte_rise": "Rise in bits per byte over the checkpoint",
     "agreement": "Agreement on the likeliest next token",
     "retention": "Bits per byte of the flagship over those of the model",

@@ -100,7 +100,7 @@ def picture(status: Status, earlier: Sequence[Status] = ()) -> Scene:
 
 
 ABOUT = (
-    "Retention of each file, the flagship's bits per byte over its own on held-out answers, "
+    "Retention of each file, the flagship's bits per byte over its own on held-out text, "
     "with the 95 % interval."
 )
 

@@ -20,7 +20,7 @@ QUALITY = {
     "kl": "KL",
 }
 MEANING = {
-    "bits_per_byte": "Bits per byte of held-out answers ({n}), with the 95 % interval; lower is "
+    "bits_per_byte": "Bits per byte of held-out text ({n}), with the 95 % interval; lower is "
     "better.",
     "agreement": "Agreement: how often the likeliest next token is the flagship's ({n}).",
     "retention": "Retention: the flagship's bits per byte over the model's.",
