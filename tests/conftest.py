@@ -34,14 +34,6 @@ os.environ.setdefault("OMP_NUM_THREADS", "1")
 signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Let a file's tests stay on one worker, and so all that share a Prefect server."""
-    for item in items:
-        part = item.path.relative_to(Path(__file__).parent)
-        group = "flows" if part.parts[0] == "flows" else str(part)
-        item.add_marker(pytest.mark.xdist_group(group))
-
-
 @pytest.fixture
 def store(tmp_path: Path) -> Store:
     return Store(tmp_path / "store")
