@@ -32,6 +32,7 @@ from family.progress import Listener
 from family.remote.place import located
 from family.stage import Outcome, Recipe, Scalar, Settings
 from family.stopping import Stop
+from family.whole import whole
 
 if TYPE_CHECKING:
     from family.remote.shared import Shared
@@ -39,8 +40,6 @@ if TYPE_CHECKING:
 FORMAT = 1
 MANIFEST = "manifest.json"
 OUTCOME = "outcome.json"
-#: How the names of files end that are not whole yet.
-PART = ".part"
 
 
 class FileDigest(Settings):
@@ -377,13 +376,8 @@ class Store:
 
 def write_json(path: Path, value: Any) -> None:
     """Write whole or not at all, whoever else writes it."""
-    part = path.with_name(f"{path.name}.{uuid4().hex}{PART}")
-    try:
+    with whole(path) as part:
         _write_json(part, value)
-        part.replace(path)
-    except BaseException:
-        part.unlink(missing_ok=True)
-        raise
 
 
 def _write_json(path: Path, value: Any) -> None:

@@ -16,7 +16,8 @@ from family import locks
 from family.ledger import deciding, releases
 from family.lineage.record import forget
 from family.lineage.views import View
-from family.store import PART, Store
+from family.store import Store
+from family.whole import PART
 
 #: How the name of an artifact's folder ends that is on its way out.
 GOING = ".swept"

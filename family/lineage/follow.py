@@ -8,8 +8,8 @@ from family import locks
 from family.errors import StoreError
 from family.lineage.record import record_aside, record_ledger, reindex, set_heads
 from family.lineage.views import Reindexed
-from family.remote.transfer import write_whole
 from family.store import Store
+from family.whole import write_whole
 
 
 def follow(store: Store) -> None:

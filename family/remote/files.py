@@ -10,10 +10,9 @@ from contextlib import contextmanager
 from functools import cached_property
 from pathlib import Path, PurePosixPath
 from typing import Any
-from uuid import uuid4
 
 from family.remote.faults import faults, kinds
-from family.store import PART
+from family.whole import PART, part_of, whole
 
 CHUNK = 16 << 20
 """Bytes that are asked for, or sent, at once."""
@@ -130,29 +129,19 @@ class RemoteFiles:
         if not self._on_disk:
             yield path
             return
-        with _part(Path(path)) as part:
+        Path(path).parent.mkdir(parents=True, exist_ok=True)
+        with whole(Path(path)) as part:
             yield str(part)
-            part.replace(path)
 
     def _create(self, path: str, content: bytes) -> None:
         """FileExistsError if it is there."""
         if not self._on_disk:
             self._files.pipe_file(path, content, mode="create")
             return
-        with _part(Path(path)) as part:
+        Path(path).parent.mkdir(parents=True, exist_ok=True)
+        with part_of(Path(path)) as part:
             part.write_bytes(content)
             Path(path).hardlink_to(part)
-
-
-@contextmanager
-def _part(path: Path) -> Iterator[Path]:
-    """Where to write what is not whole yet."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    part = path.with_name(f"{path.name}.{uuid4().hex}{PART}")
-    try:
-        yield part
-    finally:
-        part.unlink(missing_ok=True)
 
 
 def is_plain(name: str) -> bool:

@@ -14,9 +14,10 @@ from family.ledger import RELEASE, Release
 from family.progress import Listener
 from family.remote.files import RemoteFiles, is_plain
 from family.remote.place import CACHE, remember
-from family.remote.transfer import AlteredError, Transfer, write_whole
+from family.remote.transfer import AlteredError, Transfer
 from family.stage import digest_json
 from family.store import FORMAT, MANIFEST, Manifest
+from family.whole import write_whole
 
 MARK = "store.json"
 SMALL = 1 << 20

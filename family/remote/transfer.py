@@ -11,7 +11,8 @@ from uuid import uuid4
 from family import locks
 from family.progress import Listener, Progress
 from family.remote.files import RemoteFiles
-from family.store import PART, disk_faults
+from family.store import disk_faults
+from family.whole import PART, write_whole
 
 AT_ONCE = 4
 """Files under way."""
@@ -129,11 +130,3 @@ def _each(do: Callable[[Item], None], items: Iterable[Item], meter: _Meter) -> N
         except BaseException:
             pool.shutdown(wait=False, cancel_futures=True)
             raise
-
-
-def write_whole(path: Path, content: bytes) -> None:
-    """Write a small file whole or not at all."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    part = path.with_name(f"{path.name}.{uuid4().hex}{PART}")
-    part.write_bytes(content)
-    part.replace(path)
