@@ -19,7 +19,7 @@ from family import plan
 from family.leaves import leaves
 from family.load import load
 from family.run import make
-from family.spec import CrossEntropy, FamilySpec, ForwardKL, Gate, RandomStart, Tier
+from family.spec import CrossEntropy, FamilySpec, Gate, RandomStart, Tier
 from family.stage import Metric
 from family.store import Store
 from flows.stages import STAGES
@@ -93,11 +93,7 @@ def main() -> int:
     parser.add_argument("--write", action="store_true", help="into docs/BENCHMARKS.md")
     options = parser.parse_args()
     spec = load(options.config)
-    taught = [
-        name
-        for name, tier in spec.tiers.items()
-        if any(isinstance(term, ForwardKL) for term in tier.distill.loss)
-    ]
+    taught = [name for name, tier in spec.tiers.items() if tier.distill.taught]
     store = Store(options.store)
     with store.lock(spec.family):
         scores = dict(measured(controls(spec), store))

@@ -58,6 +58,7 @@ def cross_faults(data: Mapping[str, Any], target_faults: TargetFaults) -> Iterat
     for name, tier in tiers.items():
         yield from _name_faults(name, tier, list(tiers))
         yield from _distill_faults(name, tier)
+        yield from _loss_faults(name, tier, _value(data, "signal", "codec", "kind"))
         yield from _gate_faults(name, tier)
     yield from _shape_faults(data, tiers, target_faults)
     yield from rebuild_faults(_mapping(data, "rebuild"), data.get("family"))
@@ -162,6 +163,21 @@ def _distill_faults(name: str, tier: Mapping[str, Any]) -> Iterator[Fault]:
             f"{quantize.block_size} is not the block_size of {name}'s int4 file, {sizes[0]}: it "
             f"would be rounded again. Use {sizes[0]}, or {quantize.block_size} in "
             f"tiers.{name}.export too.",
+        )
+
+
+def _loss_faults(name: str, tier: Mapping[str, Any], codec: object) -> Iterator[Fault]:
+    """Terms that the signal cannot teach."""
+    for index, term in enumerate(_list(_mapping(tier, "distill"), "loss")):
+        kind, heat = _value(term, "kind"), _value(term, "temperature") or 1
+        if codec != "sampled" or kind == "cross_entropy" or (kind == "forward_kl" and heat == 1):
+            continue
+        found = f"{kind} at temperature {heat}" if kind == "forward_kl" else kind
+        yield Fault(
+            ("tiers", name, "distill", "loss", index),
+            f"{found} needs the teacher's odds themselves: with tokens that were drawn from them, "
+            "as `signal.codec: {kind: sampled}` keeps, only forward_kl at temperature 1 comes out "
+            "right on average. Use that, or the codec top_k.",
         )
 
 

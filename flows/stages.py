@@ -28,7 +28,7 @@ STAGES = {
         Stage("signal", "family.signal.capture:signal", (spec.Signal,), version=2, resumes=True),
         Stage("vocabulary", "family.student.vocabulary:vocabulary", (spec.TrimmedVocabulary,)),
         Stage("start", "family.student.start:start", (spec.PruneStart, spec.RandomStart)),
-        Stage("distill", "family.distill.train:distill", (spec.Distill,), version=2, resumes=True),
+        Stage("distill", "family.distill.train:distill", (spec.Distill,), version=3, resumes=True),
         Stage("evaluate", "family.evaluate.score:evaluate", (spec.Evaluate,)),
         Stage("export", "export.build:export", (spec.Export,)),
         Stage("verify", "export.verify:verify", (spec.Verify,), alone=True),

@@ -4,7 +4,7 @@ DDP and FSDP act around `forward`: that is where weights are gathered and gradie
 loss that called the body alone would pass them by, so it stands in `forward` itself.
 """
 
-from collections.abc import Mapping
+from collections.abc import Sequence
 from types import MethodType
 from typing import Any
 
@@ -12,14 +12,15 @@ import torch
 from torch import Tensor
 
 from family.distill.loss import Targets, distillation_loss
+from family.spec import Loss
 
 
-def learn(student: Any, terms: Mapping[str, float], dtype: torch.dtype) -> None:
+def learn(student: Any, terms: Sequence[Loss], dtype: torch.dtype) -> None:
     """Let `student(**batch)` be the loss of a batch, where it was logits.
 
     The loss is summed over targets, in nats; logits are computed in `dtype`. `labels` int64 [B, T]
-    hold what is to be said at a position, the next token, and -100 where nothing is. Nothing of
-    this is saved with the student.
+    hold what is to be said at a position, the next token; -100 where nothing is, and -1 where it
+    is not known. Nothing of this is saved with the student.
     """
 
     def forward(
@@ -27,8 +28,8 @@ def learn(student: Any, terms: Mapping[str, float], dtype: torch.dtype) -> None:
         input_ids: Tensor,
         position_ids: Tensor,
         labels: Tensor,
-        ids: Tensor,
-        logp: Tensor,
+        ids: Tensor | None = None,
+        logp: Tensor | None = None,
     ) -> Tensor:
         hidden = self.model(
             input_ids=input_ids, position_ids=position_ids, use_cache=False

@@ -48,7 +48,7 @@ def distill(inputs: Mapping[str, Path], settings: Distill, out: Path) -> Outcome
     mark = Mark(fingerprint=_fingerprint(inputs, settings), sharding=sharding)
     marks = CheckpointMarks(out / CHECKPOINTS, mark)
     dtype = torch.bfloat16 if settings.precision == "bf16" else torch.float32
-    learn(student, {term.kind: term.weight for term in settings.loss}, dtype)
+    learn(student, settings.loss, dtype)
 
     trainer = DistillationTrainer(
         model=student,
@@ -93,7 +93,7 @@ def _edges(
     settings: Distill, budget: "Budget", int4_share: float, loss: float, *, generated: bool
 ) -> tuple[Edge, ...]:
     trained: dict[str, bool | int | float | str] = {
-        "loss": " + ".join(f"{term.weight:g} {term.kind}" for term in settings.loss),
+        "loss": " + ".join(term.written for term in settings.loss),
         "tokens": budget.tokens_at(budget.steps),
         "steps": budget.steps,
         "learning_rate": settings.learning_rate,
@@ -103,7 +103,7 @@ def _edges(
     if int4_share:
         trained["int4_share"] = int4_share
     edges = [Edge(kind="initialised_from", parent="student")]
-    if any(term.kind == "forward_kl" for term in settings.loss):
+    if settings.taught:
         edges.append(Edge(kind="distilled_from", parent="teacher", detail=trained))
     else:
         edges[0] = Edge(kind="finetuned_from", parent="student", detail=trained)
@@ -178,17 +178,22 @@ class SignalCollator:
             raise DescentError(
                 "the signal was captured on another corpus: its targets do not match the blocks"
             )
+        self.kept = blocks.flagship_ids(student)
         self.own = blocks.own_numbers(student, int(rows.ids.max()))
 
     def __call__(self, samples: list[dict[str, Any]]) -> dict[str, Tensor]:
-        """A batch [B, T] with `ids` and `logp` [M, k] for its M targets, in order."""
+        """A batch [B, T] with `ids` and `logp` [M, k] for its M targets, in order; of a signal that
+        tells of all tokens, `logp` [M, V] of the student's alone."""
         ids, logp = self.rows.rows([sample["block"] for sample in samples])
         batch = {
             name: torch.from_numpy(np.stack([sample[name] for sample in samples])).long()
             for name in ("input_ids", "position_ids", "labels")
         }
-        batch["ids"] = torch.from_numpy(ids if self.own is None else self.own[ids]).long()
-        batch["logp"] = torch.from_numpy(logp).float()
+        if ids is None:
+            batch["logp"] = torch.from_numpy(logp if self.kept is None else logp[:, self.kept])
+        else:
+            batch["ids"] = torch.from_numpy(ids if self.own is None else self.own[ids]).long()
+            batch["logp"] = torch.from_numpy(logp).float()
         return batch
 
 

@@ -16,7 +16,7 @@ from family.scale.pricing import HOUR, Cost, Pricing
 from family.scale.published import spread
 from family.scale.report import ScaledPlan, ScaledStage, TeacherInLoop
 from family.scale.schedule import Slot, Task, critical_path, simulate
-from family.spec import Distill, FamilySpec, ForwardKL, FromFile
+from family.spec import Distill, FamilySpec, FromFile
 from family.stage import Stage
 
 
@@ -132,8 +132,7 @@ def _teacher_in_loop(
     taught = [
         (shape, tier.distill.tokens)
         for tier in spec.tiers.values()
-        if any(isinstance(term, ForwardKL) for term in tier.distill.loss)
-        and (shape := sizes.shapes[tier.teacher])
+        if tier.distill.taught and (shape := sizes.shapes[tier.teacher])
     ]
     seconds = sum(
         forward_seconds(hardware.device, shape.parameters, tokens) for shape, tokens in taught

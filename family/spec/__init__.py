@@ -14,7 +14,7 @@ from family.spec.data import (
     Split,
     Text,
 )
-from family.spec.distill import CrossEntropy, Distill, ForwardKL, Loss, QuantizationAware
+from family.spec.distill import Distill, QuantizationAware
 from family.spec.distributed import Distributed, DistributedTraining, distributed
 from family.spec.family import FamilySpec, Tier
 from family.spec.flagship import (
@@ -26,6 +26,16 @@ from family.spec.flagship import (
     Notices,
     PyPISource,
     Source,
+)
+from family.spec.losses import (
+    JSD,
+    CrossEntropy,
+    Divergence,
+    ForwardKL,
+    Loss,
+    ReverseKL,
+    SkewedKL,
+    TotalVariation,
 )
 from family.spec.names import DATA, FLAGSHIP, Digest, Name, Precision
 from family.spec.shape import ModelShape
@@ -45,6 +55,7 @@ from family.spec.terms import Terms
 __all__ = [
     "DATA",
     "FLAGSHIP",
+    "JSD",
     "About",
     "Bound",
     "Corpus",
@@ -53,6 +64,7 @@ __all__ = [
     "Distill",
     "Distributed",
     "DistributedTraining",
+    "Divergence",
     "Evaluate",
     "Export",
     "FamilySpec",
@@ -78,8 +90,10 @@ __all__ = [
     "QuantizationAware",
     "RandomStart",
     "Responses",
+    "ReverseKL",
     "Shape",
     "Signal",
+    "SkewedKL",
     "Source",
     "Split",
     "Start",
@@ -87,6 +101,7 @@ __all__ = [
     "Text",
     "Tier",
     "TopK",
+    "TotalVariation",
     "TrimmedVocabulary",
     "Verify",
     "Vocabulary",

@@ -1,28 +1,12 @@
-"""How a student learns: losses, the int4 grid, and training."""
+"""How a student learns: its losses, the int4 grid, and training."""
 
-from typing import Annotated, Literal, Self
+from typing import Literal, Self
 
 from pydantic import Field, model_validator
 
 from family.spec.distributed import DistributedTraining
+from family.spec.losses import CrossEntropy, ForwardKL, Loss
 from family.stage import NOT_IN_KEY, Settings
-
-
-class ForwardKL(Settings):
-    """KL(teacher || student) of the next token."""
-
-    kind: Literal["forward_kl"]
-    weight: float = Field(1.0, gt=0)
-
-
-class CrossEntropy(Settings):
-    """Cross-entropy of the corpus' own next token: no teacher in it."""
-
-    kind: Literal["cross_entropy"]
-    weight: float = Field(1.0, gt=0)
-
-
-Loss = Annotated[ForwardKL | CrossEntropy, Field(discriminator="kind")]
 
 
 class QuantizationAware(Settings):
@@ -80,6 +64,11 @@ class Distill(Settings):
         description="Processes that share each step's batch.",
         json_schema_extra=NOT_IN_KEY,
     )
+
+    @property
+    def taught(self) -> bool:
+        """Whether a teacher has any part in it."""
+        return any(not isinstance(term, CrossEntropy) for term in self.loss)
 
     @model_validator(mode="after")
     def _optimizer_that_can_be_sharded(self) -> Self:

@@ -424,6 +424,24 @@ def test_a_fault_says_where_what_and_the_fix(
     assert [fault for fault in found if fault.startswith(expected)], found
 
 
+@pytest.mark.parametrize(
+    ("term", "named"),
+    [
+        ("{kind: reverse_kl}", "reverse_kl needs the teacher's odds themselves"),
+        ("{kind: forward_kl, temperature: 2}", "forward_kl at temperature 2 needs"),
+    ],
+)
+def test_a_term_that_drawn_tokens_cannot_teach_is_refused(
+    faults: Faults, term: str, named: str
+) -> None:
+    drawn = "signal: {codec: {kind: sampled}}\ntiers:"
+    taught = f"layers: 16}}}}\n    distill: {{loss: [{{kind: cross_entropy}}, {term}]}}"
+    found = faults(("tiers:", drawn), ("layers: 16}}", taught))
+    (fault,) = [fault for fault in found if fault.startswith("tiers.mini.distill.loss[1]")]
+    assert named in fault
+    assert not [fault for fault in found if fault.startswith("tiers.mini.distill.loss[0]")]
+
+
 @pytest.mark.parametrize("export", ["5", "int4", "[{precision: int4, block_size: 48}]"])
 def test_a_faulty_export_is_one_fault_though_training_is_for_int4(
     faults: Faults, export: str
