@@ -104,7 +104,8 @@ class Protocol:
         """
         top, bottom = np.asarray(sums, float), np.asarray(counts, float)
         picks = np.random.default_rng(0).integers(0, len(top), (self.resamples, len(top)))
-        spread = top[picks].sum(axis=1) / bottom[picks].sum(axis=1)
+        sizes = bottom[picks].sum(axis=1)
+        spread = top[picks].sum(axis=1)[sizes > 0] / sizes[sizes > 0]
         low, high = np.quantile(spread, [0.025, 0.975])
         return Metric(
             about=self.about,
