@@ -364,10 +364,10 @@ class Sizes:
             case Corpus(block=block):
                 return 13 * tokens / BLOCK_FILL + block
             case Signal(codec=codec):
-                # A row for each token of an answer: ids in 4 bytes, log-probabilities in 2.
+                # A row for each token of an answer.
                 share = self._answer / (PROMPT_TOKENS + self._answer)
                 answered = tokens if self._spec.text else tokens * share
-                return answered * 6 * codec.k + 4 * models[0].vocabulary
+                return answered * codec.row_bytes(models[0].vocabulary) + 4 * models[0].vocabulary
             case Export(precision=precision):
                 return FILE_BYTES[precision] * models[0].parameters + TOKENIZER
             case TrimmedVocabulary():
@@ -386,6 +386,7 @@ class Sizes:
             case Signal():
                 model = models[0]
                 head = 4 * model.hidden * model.vocabulary
+                # In fewer bits it is measured against itself in bfloat16, which is read in before.
                 return BASE_MEMORY + 2 * model.parameters + head + 8 * 256 * model.vocabulary
             case PruneStart() | RandomStart():
                 return BASE_MEMORY + 8 * models[0].parameters

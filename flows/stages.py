@@ -25,7 +25,7 @@ STAGES = {
             resumes=True,
         ),
         Stage("corpus", "family.corpus.blocks:corpus", (spec.Corpus,), version=3),
-        Stage("signal", "family.signal.capture:signal", (spec.Signal,), version=2, resumes=True),
+        Stage("signal", "family.signal.capture:signal", (spec.Signal,), version=3, resumes=True),
         Stage("vocabulary", "family.student.vocabulary:vocabulary", (spec.TrimmedVocabulary,)),
         Stage("start", "family.student.start:start", (spec.PruneStart, spec.RandomStart)),
         Stage("distill", "family.distill.train:distill", (spec.Distill,), version=3, resumes=True),

@@ -22,7 +22,9 @@ from family.distill.trainer import DistillationTrainer, arguments
 from family.errors import DescentError
 from family.parallel.place import here
 from family.progress import report
-from family.signal.codec import TopKSignal
+from family.signal.codec import open_signal
+from family.signal.rows import Rows
+from family.signal.source import Header, refuse_other
 from family.spec import Distill
 from family.stage import Edge, Outcome, digest_json, keyed
 from family.store import sha256
@@ -43,7 +45,8 @@ def distill(inputs: Mapping[str, Path], settings: Distill, out: Path) -> Outcome
     sharding = settings.distributed.sharding if place.world > 1 else "ddp"
     student = load(inputs["student"])
     corpus = blocks.read(inputs["corpus"], inputs["student"])
-    collator = SignalCollator(TopKSignal.open(inputs["signal"]), corpus, inputs["student"])
+    refuse_other(inputs["signal"], inputs["teacher"], inputs["corpus"], inputs["student"])
+    collator = SignalCollator(open_signal(inputs["signal"]), corpus, inputs["student"])
     budget = Budget.of(settings, corpus, place.world)
     mark = Mark(fingerprint=_fingerprint(inputs, settings), sharding=sharding)
     marks = CheckpointMarks(out / CHECKPOINTS, mark)
@@ -83,14 +86,25 @@ def distill(inputs: Mapping[str, Path], settings: Distill, out: Path) -> Outcome
     return Outcome(
         model=facts_of(student),
         edges=_edges(
-            settings, budget, int4_share, history[-1]["loss"], generated="generator" in inputs
+            settings,
+            budget,
+            int4_share,
+            history[-1]["loss"],
+            Header.read(inputs["signal"]),
+            generated="generator" in inputs,
         ),
         facts={"steps": budget.steps, "tokens": budget.tokens_at(budget.steps)},
     )
 
 
 def _edges(
-    settings: Distill, budget: "Budget", int4_share: float, loss: float, *, generated: bool
+    settings: Distill,
+    budget: "Budget",
+    int4_share: float,
+    loss: float,
+    heard: Header,
+    *,
+    generated: bool,
 ) -> tuple[Edge, ...]:
     trained: dict[str, bool | int | float | str] = {
         "loss": " + ".join(term.written for term in settings.loss),
@@ -102,6 +116,9 @@ def _edges(
     }
     if int4_share:
         trained["int4_share"] = int4_share
+    if heard.source.teacher_precision != "bf16":
+        trained["teacher_precision"] = heard.source.teacher_precision
+        trained["teacher_kl"] = heard.teacher_kl
     edges = [Edge(kind="initialised_from", parent="student")]
     if settings.taught:
         edges.append(Edge(kind="distilled_from", parent="teacher", detail=trained))
@@ -117,7 +134,8 @@ def _fingerprint(inputs: Mapping[str, Path], settings: Distill) -> str:
     files = [
         inputs["student"] / "model.safetensors",
         inputs["corpus"] / "tokens.npy",
-        inputs["signal"] / "logp.npy",
+        inputs["signal"] / "signal.json",
+        inputs["signal"] / "usage.npy",
     ]
     return digest_json([keyed(settings), *(sha256(path) for path in files)])
 
@@ -171,7 +189,7 @@ class BlockDataset(Dataset[dict[str, Any]]):
 class SignalCollator:
     """Puts blocks and the teacher's odds about them into batches, in the student's numbering."""
 
-    def __init__(self, rows: TopKSignal, corpus: Blocks, student: Path) -> None:
+    def __init__(self, rows: Rows, corpus: Blocks, student: Path) -> None:
         self.rows = rows
         expected = corpus.wanted.sum(axis=1)
         if not np.array_equal(expected, np.diff(rows.offsets)):
@@ -179,7 +197,7 @@ class SignalCollator:
                 "the signal was captured on another corpus: its targets do not match the blocks"
             )
         self.kept = blocks.flagship_ids(student)
-        self.own = blocks.own_numbers(student, int(rows.ids.max()))
+        self.own = blocks.own_numbers(student, rows.vocabulary - 1)
 
     def __call__(self, samples: list[dict[str, Any]]) -> dict[str, Tensor]:
         """A batch [B, T] with `ids` and `logp` [M, k] for its M targets, in order; of a signal that

@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 import torch
-from numpy.lib.format import open_memmap
+from numpy.lib.format import open_memmap, read_array_header_1_0, read_magic
 from numpy.typing import NDArray
 
 from family.corpus import blocks
@@ -16,10 +16,11 @@ from family.corpus.blocks import Blocks
 from family.parallel.pieces import Pieces
 from family.parallel.place import here, meet
 from family.progress import report
-from family.spec import Signal
-from family.stage import Outcome, digest_json, keyed
-from family.store import sha256
-from family.teacher.open import load
+from family.signal.codec import encode, mass_kept
+from family.signal.source import Header, Source
+from family.spec import Dense, Signal, TeacherPrecision
+from family.stage import Outcome, Scalar
+from family.teacher.held import held
 
 #: Blocks per pass, and rows of logits held at once.
 BATCH, ROWS = 4, 256
@@ -28,10 +29,12 @@ BATCH, ROWS = 4, 256
 PIECES = 256
 #: Probabilities are summed in units of 2^-32: sums of whole numbers are equal in any order.
 UNIT = 2.0**32
+#: Blocks on which a teacher in fewer bits is compared to itself.
+SAMPLE = 8
 
 
 def signal(inputs: Mapping[str, Path], settings: Signal, out: Path) -> Outcome:
-    """Capture the teacher's top k: ids int32 and logp float16 [M, k], offsets int64 [N + 1].
+    """Capture what the codec keeps of the teacher's odds, offsets int64 [N + 1] and signal.json.
 
     `usage` float32 [V] is each flagship token's probability summed over all targets: how often
     the teacher would be expected to write it.
@@ -39,19 +42,37 @@ def signal(inputs: Mapping[str, Path], settings: Signal, out: Path) -> Outcome:
     Where several processes run this, each captures its share and the first puts them together.
     """
     place = here()
-    corpus = blocks.read(inputs["corpus"], inputs["teacher"])
+    teacher = inputs["teacher"]
+    corpus = blocks.read(inputs["corpus"], teacher)
     pieces = pieces_of(corpus, out)
+    source = Source.of(teacher, inputs["corpus"], settings)
     if place.first:
-        pieces.made_of(source(inputs["teacher"], inputs["corpus"], settings))
+        pieces.made_of(source.digest)
     missing = pieces.missing(place)
     meet()  # the first one may be done, and clear up, before another has looked
-    capture(inputs["teacher"], corpus, settings, pieces, missing)
+    capture(teacher, corpus, settings, pieces, missing)
     if not place.first:
         return Outcome()
     pieces.wait(partial(_tell, corpus=corpus, pieces=pieces))
-    outcome = _put_together(pieces, corpus, blocks.flagship_ids(inputs["teacher"]), out)
+    stored = _put_together(pieces, corpus, out)
+    names = blocks.flagship_ids(teacher)
+    if names is not None and isinstance(settings.codec, Dense):
+        np.save(out / "names.npy", names)
+    usage = _usage(pieces, names)
+    np.save(out / "usage.npy", usage)
+    kl = kl_to_bf16(teacher, settings.teacher_precision, corpus)
+    Header(source=source, vocabulary=len(usage), teacher_kl=round(kl, 5)).write(out)
+    targets = int(corpus.wanted.sum())
+    facts: dict[str, Scalar] = {
+        "targets": targets,
+        "tokens": int(corpus.used.sum()),
+        "bytes_per_target": round(stored / targets, 2),
+        "mass_kept": round(sum(float(piece["mass"]) for piece in _each(pieces)) / targets, 5),
+    }
+    if settings.teacher_precision != "bf16":
+        facts["teacher_kl"] = round(kl, 5)
     shutil.rmtree(pieces.folder)
-    return outcome
+    return Outcome(facts=facts)
 
 
 def pieces_of(corpus: Blocks, out: Path) -> Pieces:
@@ -65,83 +86,100 @@ def _size(corpus: Blocks) -> int:
     return BATCH * -(-passes // PIECES)
 
 
-def source(teacher: Path, corpus: Path, settings: Signal) -> str:
-    """A digest of what decides a signal."""
-    files = sorted(teacher.glob("*.safetensors"))
-    files += [corpus / f"{name}.npy" for name in ("tokens", "keep", "positions")]
-    return digest_json([keyed(settings), *(sha256(path) for path in files)])
-
-
 def capture(
     teacher: Path, corpus: Blocks, settings: Signal, pieces: Pieces, missing: Sequence[int]
 ) -> None:
     """Make the pieces that are missing."""
     if not missing:
         return
-    model = load(teacher, torch.bfloat16)
+    model = held(teacher, settings.teacher_precision)
     names = blocks.flagship_ids(teacher)
-    k = min(settings.codec.k, model.config.vocab_size)
+    vocabulary = model.config.vocab_size if names is None else int(names.max()) + 1
+    firsts = np.concatenate([[0], np.cumsum(corpus.wanted.sum(axis=1))])
     size = _size(corpus)
     for number in missing:
         _tell(pieces.made(), corpus, pieces)
-        ids, logp = [], []
+        row, mass, found = int(firsts[number * size]), 0.0, []
         usage = torch.zeros(model.config.vocab_size, dtype=torch.int64)
         for rows in logits(model, corpus, slice(number * size, (number + 1) * size)):
             odds = rows.log_softmax(-1)
             usage += (odds.exp().sum(0).double() * UNIT).round().long()
-            top = odds.topk(k)
-            ids.append(top.indices.numpy().astype(np.int32))
-            logp.append(top.values.numpy().astype(np.float16))
-        found = np.concatenate(ids)
+            found.append(encode(odds, settings.codec, row, names, vocabulary))
+            row += len(odds)
+            mass += mass_kept(odds, settings.codec)
+        arrays = {name: np.concatenate([part[name] for part in found]) for name in found[0]}
         with pieces.writing(number) as file:
-            np.savez(
-                file,
-                ids=found if names is None else names[found],
-                logp=np.concatenate(logp),
-                usage=usage.numpy(),
-            )
+            np.savez(file, **arrays, usage=usage.numpy(), mass=mass)  # type: ignore[arg-type]
 
 
 def _tell(made: int, corpus: Blocks, pieces: Pieces) -> None:
     report(corpus.count * made // pieces.count, corpus.count, "blocks")
 
 
-def _put_together(
-    pieces: Pieces, corpus: Blocks, names: NDArray[np.int32] | None, out: Path
-) -> Outcome:
-    wanted = corpus.wanted.sum(axis=1)
-    count, mass, start = int(wanted.sum()), 0.0, 0
-    usage = np.zeros((), np.int64)
-    arrays: dict[str, np.memmap[Any, Any]] = {}
+def _each(pieces: Pieces) -> Iterator[Any]:
     for number in range(pieces.count):
-        piece = np.load(pieces.path(number))
-        for name in ("ids", "logp"):
-            rows = piece[name]
-            if name not in arrays:
-                shape = (count, rows.shape[1])
-                arrays[name] = open_memmap(out / f"{name}.npy", "w+", rows.dtype, shape)
-            arrays[name][start : start + len(rows)] = rows
-        start += len(rows)
-        usage = usage + piece["usage"]
-        mass += float(np.exp(rows.astype(np.float32)).sum(dtype=np.float64))
-    for array in arrays.values():
-        array.flush()
+        with np.load(pieces.path(number)) as piece:
+            yield piece
 
-    all_usage = (usage / UNIT).astype(np.float32)
-    if names is not None:
-        spread = np.zeros(int(names.max()) + 1, np.float32)
-        spread[names] = all_usage
-        all_usage = spread
+
+def _put_together(pieces: Pieces, corpus: Blocks, out: Path) -> int:
+    """Write the codec's arrays, whole; their bytes."""
+    parts = [_shapes(piece) for piece in _each(pieces)]
+    stored = 0
+    for name, (dtype, shape) in parts[0].items():
+        length = sum(part[name][1][0] for part in parts)
+        array = open_memmap(out / f"{name}.npy", "w+", dtype, (length, *shape[1:]))
+        start = 0
+        for piece in _each(pieces):
+            rows = piece[name]
+            array[start : start + len(rows)] = rows
+            start += len(rows)
+        array.flush()
+        stored += array.nbytes
+    wanted = corpus.wanted.sum(axis=1)
     np.save(out / "offsets.npy", np.concatenate([[0], np.cumsum(wanted)]).astype(np.int64))
-    np.save(out / "usage.npy", all_usage)
-    return Outcome(
-        facts={
-            "targets": count,
-            "tokens": int(corpus.used.sum()),
-            "bytes_per_target": arrays["ids"].shape[1] * 6,
-            "mass_kept": round(mass / count, 5),
-        }
-    )
+    return stored
+
+
+def _shapes(piece: Any) -> dict[str, tuple[np.dtype[Any], tuple[int, ...]]]:
+    """What the codec's arrays in a piece are, without reading them."""
+    found = {}
+    for name in set(piece.files) - {"usage", "mass"}:
+        with piece.zip.open(f"{name}.npy") as file:
+            read_magic(file)
+            shape, _, dtype = read_array_header_1_0(file)
+            found[name] = dtype, shape
+    return found
+
+
+def _usage(pieces: Pieces, names: NDArray[np.int32] | None) -> NDArray[np.float32]:
+    usage = (sum(piece["usage"] for piece in _each(pieces)) / UNIT).astype(np.float32)
+    if names is None:
+        return usage
+    spread = np.zeros(int(names.max()) + 1, np.float32)
+    spread[names] = usage
+    return spread
+
+
+@torch.inference_mode()
+def kl_to_bf16(teacher: Path, precision: TeacherPrecision, corpus: Blocks) -> float:
+    """KL in nats per target of the teacher in bfloat16 to itself as it is held, on some blocks."""
+    if precision == "bf16":
+        return 0.0
+    chosen = np.unique(np.linspace(0, corpus.count - 1, SAMPLE).astype(int))
+    exact = held(teacher, "bf16")
+    head = _head(exact)
+    before = [_states(exact, corpus, slice(block, block + 1)) for block in chosen]
+    del exact  # never two at once
+    model = held(teacher, precision)
+    total, count = 0.0, 0
+    for block, states in zip(chosen, before, strict=True):
+        others = _states(model, corpus, slice(block, block + 1))
+        for ours, theirs in zip(states.split(ROWS), others.split(ROWS), strict=True):
+            p, q = ((rows @ head.T).log_softmax(-1) for rows in (ours, theirs))
+            total += float((p.exp() * (p - q)).sum())
+            count += len(p)
+    return total / count
 
 
 @torch.inference_mode()
@@ -150,16 +188,25 @@ def logits(model: Any, corpus: Blocks, part: slice) -> Iterator[torch.Tensor]:
 
     The body runs as it was loaded; the head in float32, since bfloat16 logits tie.
     """
-    head = model.get_output_embeddings().weight.float()
-    wanted = corpus.wanted[part]
-    tokens, positions = corpus.tokens[part], corpus.positions[part]
-    for start in range(0, len(tokens), BATCH):
-        batch = slice(start, start + BATCH)
-        hidden = model.model(
-            input_ids=torch.from_numpy(tokens[batch].astype(np.int64)),
-            position_ids=torch.from_numpy(positions[batch].astype(np.int64)),
-            use_cache=False,
-        ).last_hidden_state
-        rows = hidden[torch.from_numpy(wanted[batch])].float()
-        for chunk in rows.split(ROWS):
+    head = _head(model)
+    blocks_ = range(*part.indices(corpus.count))
+    for start in blocks_[::BATCH]:
+        batch = slice(start, min(start + BATCH, blocks_.stop))
+        for chunk in _states(model, corpus, batch).split(ROWS):
             yield chunk @ head.T
+
+
+def _head(model: Any) -> torch.Tensor:
+    head: torch.Tensor = model.get_output_embeddings().weight.float()
+    return head
+
+
+def _states(model: Any, corpus: Blocks, batch: slice) -> torch.Tensor:
+    """Last hidden states float32 [M, D] at the targets of some blocks."""
+    hidden = model.model(
+        input_ids=torch.from_numpy(corpus.tokens[batch].astype(np.int64)),
+        position_ids=torch.from_numpy(corpus.positions[batch].astype(np.int64)),
+        use_cache=False,
+    ).last_hidden_state
+    states: torch.Tensor = hidden[torch.from_numpy(corpus.wanted[batch])].float()
+    return states

@@ -40,7 +40,7 @@ from family.spec.losses import (
 from family.spec.names import DATA, FLAGSHIP, Digest, Name, Precision
 from family.spec.shape import ModelShape
 from family.spec.shipping import Bound, Evaluate, Export, Gate, MetricName, Verify
-from family.spec.signal import Signal, TopK
+from family.spec.signal import Codec, Dense, Sampled, Signal, TeacherPrecision, TopK
 from family.spec.student import (
     FullVocabulary,
     PruneStart,
@@ -58,8 +58,10 @@ __all__ = [
     "JSD",
     "About",
     "Bound",
+    "Codec",
     "Corpus",
     "CrossEntropy",
+    "Dense",
     "Digest",
     "Distill",
     "Distributed",
@@ -91,12 +93,14 @@ __all__ = [
     "RandomStart",
     "Responses",
     "ReverseKL",
+    "Sampled",
     "Shape",
     "Signal",
     "SkewedKL",
     "Source",
     "Split",
     "Start",
+    "TeacherPrecision",
     "Terms",
     "Text",
     "Tier",

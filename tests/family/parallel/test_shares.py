@@ -21,10 +21,12 @@ def assert_same_files(made: Path, alone: Path) -> None:
         assert path.read_bytes() == (made / path.name).read_bytes(), path.name
 
 
-def capture(inputs: dict[str, Path], out: Path, *, k: int = 8, of: str) -> None:
+def capture(
+    inputs: dict[str, Path], out: Path, *, of: str, signal: str = "{codec: {kind: top_k, k: 8}}"
+) -> None:
     """Capture one share as a job of its own does."""
     where = [str(inputs["flagship"]), str(inputs["corpus"]), str(out)]
-    share.main([*where, "--k", str(k), "--share", of])
+    share.main([*where, "--signal", signal, "--share", of])
 
 
 def test_a_signal_of_two_processes_is_that_of_one(works: Works, inputs: dict[str, Path]) -> None:
@@ -57,16 +59,16 @@ def test_the_build_captures_what_no_job_has(
 
     monkeypatch.setattr("family.signal.capture.shutil.rmtree", keeps)
     signal(taken, SIGNAL, tmp_path)
-    for name in ("ids", "logp", "offsets", "usage"):
+    for name in ("ids", "shares", "offsets", "usage"):
         alone = inputs["signal"] / f"{name}.npy"
         assert (tmp_path / f"{name}.npy").read_bytes() == alone.read_bytes()
 
 
 def test_pieces_of_another_setting_are_refused(inputs: dict[str, Path], tmp_path: Path) -> None:
-    capture(inputs, tmp_path, k=4, of="1/3")
+    capture(inputs, tmp_path, signal="{codec: {kind: top_k, k: 4}}", of="1/3")
     expected = "pieces holds pieces of another teacher, corpus or setting. Remove it"
     with pytest.raises(DescentError, match=expected):
-        capture(inputs, tmp_path, k=8, of="2/3")
+        capture(inputs, tmp_path, of="2/3")
     with pytest.raises(DescentError, match=expected):
         signal({"teacher": inputs["flagship"], "corpus": inputs["corpus"]}, SIGNAL, tmp_path)
 

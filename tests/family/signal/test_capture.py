@@ -6,14 +6,14 @@ import torch
 
 from family.corpus import blocks
 from family.signal.capture import signal
-from family.signal.codec import TopKSignal
+from family.signal.codec import open_signal
 from family.spec import Signal, TopK
 from family.teacher.open import load
 from tests.family.conftest import TinyFamily
 
 
 def test_rows_are_the_teachers_odds_before_each_kept_token(tiny_family: TinyFamily) -> None:
-    rows = TopKSignal.open(tiny_family.signal)
+    rows = open_signal(tiny_family.signal)
     corpus = blocks.read(tiny_family.corpus, tiny_family.flagship)
     teacher = load(tiny_family.flagship, torch.bfloat16)
     block = corpus.count - 1
@@ -26,17 +26,19 @@ def test_rows_are_the_teachers_odds_before_each_kept_token(tiny_family: TinyFami
         odds = (hidden.float() @ teacher.get_output_embeddings().weight.float().T).log_softmax(-1)
     at = np.flatnonzero(corpus.keep[block]) - 1
     ids, logp = rows.rows([block])
+    assert ids is not None
     top = odds[at].topk(ids.shape[1])
-    np.testing.assert_allclose(logp, top.values.numpy(), atol=0.02)
+    np.testing.assert_allclose(np.exp(logp), top.values.exp().numpy(), atol=0.004)
     assert (ids[:, 0] == top.indices[:, 0].numpy()).mean() > 0.95
 
 
 def test_the_mass_outside_the_listed_tokens_is_what_is_left(tiny_family: TinyFamily) -> None:
-    rows = TopKSignal.open(tiny_family.signal)
-    mass = np.exp(rows.logp.astype(np.float32)).sum(1)
-    assert (mass <= 1.01).all()
+    rows = open_signal(tiny_family.signal)
+    _, logp = rows.rows(range(len(rows.offsets) - 1))
+    mass = np.exp(logp).sum(1)
+    assert (mass < 1 + 1e-6).all()
     kept = tiny_family.outcomes["signal"].facts["mass_kept"]
-    assert kept == pytest.approx(float(mass.mean()), abs=1e-3)
+    assert kept == pytest.approx(float(mass.mean()), abs=2e-3)
 
 
 def test_expected_use_adds_up_to_the_targets(tiny_family: TinyFamily) -> None:
@@ -54,6 +56,7 @@ def test_a_tier_as_teacher_speaks_in_the_flagships_ids(
         tmp_path,
     )
     names = np.load(tiny_family.distilled / "vocabulary.npy")
-    assert np.isin(TopKSignal.open(tmp_path).ids, names).all()
+    ids, _ = open_signal(tmp_path).rows([0])
+    assert np.isin(ids, names).all()
     usage = np.load(tmp_path / "usage.npy")
     assert usage[np.setdiff1d(np.arange(len(usage)), names)].sum() == 0
