@@ -97,12 +97,14 @@ PACE = {
     "flagship": Pace(START + 10, 1e-7),
     "prompts": Pace(0.1),
     "text": Pace(0.1),
+    "rows": Pace(0.1),
     "responses": Pace(START, 1 / (700 * 134.5e6)),
     "corpus": Pace(START),
     "signal": Pace(START, FORWARD),
     "vocabulary": Pace(START),
     "start": Pace(START, 5e-8),
     "distill": Pace(START + 10, 6 / TRAINING),
+    "post_train": Pace(START + 10, 6 / TRAINING),
     "evaluate": Pace(START + 2, FORWARD),
     "export": Pace(START + 5, 7e-8),
     "verify": Pace(START + 10, FORWARD),
@@ -193,6 +195,7 @@ RUNS = {
     "signal": ("teacher",),
     "start": ("parent",),
     "distill": ("student",),
+    "post_train": ("student",),
     "evaluate": ("model", "reference"),
     "export": ("model",),
     "verify": ("model",),
@@ -298,7 +301,7 @@ class Sizes:
         known = self._fact("/corpus", "tokens")
         if known is not None or self._prompts is None:
             return known
-        if self._spec.text:
+        if self._spec.text or self._spec.rows:
             return self._corpus_tokens  # nobody has read it yet
         return round(self._prompts[0] * (PROMPT_TOKENS + self._answer))
 
@@ -366,7 +369,7 @@ class Sizes:
             case Signal(codec=codec):
                 # A row for each token of an answer.
                 share = self._answer / (PROMPT_TOKENS + self._answer)
-                answered = tokens if self._spec.text else tokens * share
+                answered = tokens * share if self._spec.prompts else tokens
                 return answered * codec.row_bytes(models[0].vocabulary) + 4 * models[0].vocabulary
             case Export(precision=precision):
                 return FILE_BYTES[precision] * models[0].parameters + TOKENIZER

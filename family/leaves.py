@@ -8,7 +8,7 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-from family.corpus import prompts, text
+from family.corpus import prompts, rows, text
 from family.corpus.split import fault_of, split
 from family.errors import DescentError, SpecError
 from family.faults import Fault, written
@@ -21,6 +21,7 @@ from family.spec import (
     GGUFSource,
     HubSource,
     PyPISource,
+    Rows,
     Text,
 )
 from family.store import sha256, write_json
@@ -140,6 +141,8 @@ def _matching(folder: Path, patterns: tuple[str, ...]) -> Iterator[Path]:
 def _data(name: str, held: FromFile, digest_of: DigestOf) -> str:
     """Digest of a file to teach with."""
     path, place = Path(held.path), (name, "path")
+    if isinstance(held, Rows):
+        return _rows(held, digest_of)
     if not path.is_file():
         kind = "is a folder, not a file" if path.is_dir() else "does not exist"
         raise _LeafError(place, f"{path} {kind}. Check the path.")
@@ -157,6 +160,26 @@ def _data(name: str, held: FromFile, digest_of: DigestOf) -> str:
     if fault := fault_of(train, kept, held, what):
         raise _LeafError((name, "held_out"), fault)
     return digest_of(path)
+
+
+def _rows(held: Rows, digest_of: DigestOf) -> str:
+    """Digest of the rows' files; a folder of `datasets` is its files by name."""
+    found: list[Path] = []
+    for name in ("path", "held_out_path"):
+        if not (brought := getattr(held, name)):
+            continue
+        path = Path(brought)
+        if not path.exists():
+            raise _LeafError(("rows", name), f"{path} does not exist. Check the path.")
+        found += sorted(one for one in path.rglob("*") if one.is_file()) or [path]
+    try:
+        rows.split(held)
+    except DescentError as error:
+        raise _LeafError(("rows", "path"), str(error)) from None
+    if len(found) == 1:
+        return digest_of(found[0])
+    lines = "".join(f"{digest_of(path)}  {path.name}\n" for path in found)
+    return hashlib.sha256(lines.encode()).hexdigest()
 
 
 #: What a file holds, in the plural, and how they are read.

@@ -172,7 +172,7 @@ def _with_absolute_paths(spec: FamilySpec, folder: Path) -> FamilySpec:
     if hasattr(source, "path"):
         source = source.model_copy(update={"path": str(folder / Path(source.path).expanduser())})
     data = {
-        name: held.model_copy(update={"path": str(folder / Path(held.path).expanduser())})
+        name: held.model_copy(update=_absolute(held, folder))
         for name, held in spec.data.items()
         if isinstance(held, FromFile)
     }
@@ -181,3 +181,9 @@ def _with_absolute_paths(spec: FamilySpec, folder: Path) -> FamilySpec:
         text = str(folder / Path(text).expanduser())
     flagship = spec.flagship.model_copy(update={"source": source, "licence_file": text})
     return spec.model_copy(update={"flagship": flagship, **data})
+
+
+def _absolute(held: FromFile, folder: Path) -> dict[str, str]:
+    """The paths of a file to teach with."""
+    named = {name: getattr(held, name, None) for name in ("path", "held_out_path")}
+    return {name: str(folder / Path(path).expanduser()) for name, path in named.items() if path}

@@ -18,6 +18,7 @@ HeavyStage = Literal[
     "vocabulary",
     "start",
     "distill",
+    "post_train",
     "evaluate",
     "export",
     "verify",

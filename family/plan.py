@@ -63,13 +63,16 @@ class Planned:
 def steps(spec: FamilySpec, leaves: Leaves, stages: Mapping[str, Stage]) -> list[Step]:
     """Every step of the family, each after what it needs."""
     graph = _Graph(stages)
-    graph.add("", "flagship", spec.flagship, "flagship", {}, leaf={"weights": leaves.flagship})
+    opened = "base" if spec.post_train else "flagship"
+    weights = {"weights": leaves.flagship}
+    graph.add("", opened, spec.flagship, "flagship", {}, leaf=weights, stage="flagship")
     for name, data in spec.data.items():
         brought = {"file": leaves.data[name]} if name in leaves.data else {}
         graph.add("", name, data, name, {}, leaf=brought)
-    flagship = {"flagship": "/flagship"}
+    # Who answers prompts is the model that was opened: the answers are what it may be trained on.
+    flagship = {"flagship": f"/{opened}"}
     data_sets = {name: f"/{name}" for name in spec.data}
-    graph.add("", "about", spec.about, "", {**flagship, **data_sets})
+    graph.add("", "about", spec.about, "", {opened: f"/{opened}", **data_sets})
     notices = spec.notices(leaves.licence)
     graph.add("", "notices", notices, "notices", {**flagship, "about": "/about"})
     taught = {name: f"/{name}" for name in spec.data if name != "prompts"}
@@ -78,9 +81,14 @@ def steps(spec: FamilySpec, leaves: Leaves, stages: Mapping[str, Stage]) -> list
         taught["responses"] = graph.add("", "responses", spec.responses, "responses", sources)
     graph.add("", "corpus", spec.corpus, "corpus", {**flagship, **taught})
     corpus = {"corpus": "/corpus"}
+    if spec.post_train:
+        sources = {"student": "/base", **corpus}
+        graph.add("", "flagship", spec.post_train, "post_train", sources, stage="post_train")
     graph.add("", "signal", spec.signal, "signal", {"teacher": "/flagship", **corpus})
     if trimmed := not isinstance(spec.vocabulary, FullVocabulary):
-        sources = {**flagship, **corpus, "signal": "/signal"}
+        sources = {**flagship, **corpus}
+        if not spec.rows:
+            sources["signal"] = "/signal"
         graph.add("", "vocabulary", spec.vocabulary, "vocabulary", sources)
     for name, tier in spec.tiers.items():
         _add_tier(graph, spec, name, tier, trimmed=trimmed)
@@ -104,8 +112,14 @@ def _add_tier(graph: "_Graph", spec: FamilySpec, name: str, tier: Tier, *, trimm
         signal = graph.add(name, "signal", spec.signal, "signal", taught)
     sources = {"student": student, "signal": signal, **taught}
     if spec.prompts:
-        sources["generator"] = "/flagship"
-    model = {"model": graph.add(name, "distill", tier.distill, f"{where}.distill", sources)}
+        sources["generator"] = "/base" if spec.post_train else "/flagship"
+    distilled = "distilled" if tier.post_train else "distill"
+    made = graph.add(name, distilled, tier.distill, f"{where}.distill", sources, stage="distill")
+    if tier.post_train:
+        sources = {"student": made, **corpus}
+        where_to = f"{where}.post_train"
+        made = graph.add(name, "distill", tier.post_train, where_to, sources, stage="post_train")
+    model = {"model": made}
 
     sources = {**model, "reference": "/flagship", **corpus}
     scores = {"evaluate": graph.add(name, "evaluate", tier.evaluate, f"{where}.evaluate", sources)}
@@ -138,11 +152,14 @@ class _Graph:
         sources: Mapping[str, str],
         *,
         leaf: Mapping[str, str] | None = None,
+        stage: str | None = None,
     ) -> str:
-        """Append a step whose inputs come from other steps, by their ids; its own id."""
-        stage = self.stages[name.partition(":")[0]]
+        """Append a step whose inputs come from other steps, by their ids; its own id.
+
+        Its name begins with its `stage`'s, unless another is given."""
+        made_by = self.stages[stage or name.partition(":")[0]]
         inputs = {**(leaf or {}), **{key: self._keys[source] for key, source in sources.items()}}
-        recipe = Recipe(stage.name, stage.version, settings, inputs)
+        recipe = Recipe(made_by.name, made_by.version, settings, inputs)
         step = Step(tier, name, recipe, where, sources)
         self.steps.append(step)
         self._keys[step.id] = recipe.key

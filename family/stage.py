@@ -162,7 +162,7 @@ class ModelFacts(Settings):
 class DatasetFacts(Settings):
     """What the data in this artifact is; its digest is the artifact's."""
 
-    kind: Literal["prompts", "responses", "text", "blocks"]
+    kind: Literal["prompts", "responses", "text", "rows", "blocks"]
     train: int = Field(description="Rows to train on: prompts, answers, documents or blocks.")
     held_out: int = Field(description="Rows that no training sees.")
     tokens: int | None = Field(None, description="Answer tokens to train on; null if uncounted.")

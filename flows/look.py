@@ -33,10 +33,10 @@ def look(config: Path, store: Path = Path(".descent")) -> State[bool]:
     opened = Store(store)
     follow(opened)
     steps = planning.steps(spec, opened)
-    now = next(step.recipe.key for step in steps if step.id == "/flagship")
-    if opened.head(spec.family).get("/flagship") == now:
+    now = next(step for step in steps if step.recipe.stage == "flagship")
+    if opened.head(spec.family).get(now.id) == now.recipe.key:
         return Completed(name="Unchanged", data=False)
-    tell(CHANGED, spec.family, config=str(config), flagship=now)
+    tell(CHANGED, spec.family, config=str(config), flagship=now.recipe.key)
     return Completed(name="Changed", data=True)
 
 

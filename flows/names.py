@@ -11,12 +11,14 @@ SENTENCES = {
     "flagship": "Open the flagship",
     "prompts": "Write the prompts",
     "text": "Read the text",
+    "rows": "Read the rows",
     "responses": "Let the flagship answer",
     "corpus": "Pack the corpus into blocks",
     "signal": "Capture what the teacher says",
     "vocabulary": "Trim the vocabulary",
     "start": "Give {tier} its start",
     "distill": "Distil {tier}",
+    "post_train": "Post-train {tier}",
     "evaluate": "Score {tier}",
     "export": "Export {tier} as {variant}",
     "verify": "Verify the files of {tier}",
@@ -26,11 +28,11 @@ SENTENCES = {
 
 def sentence(step: Step) -> str:
     """`Export edge as int4`."""
-    stage, _, variant = step.name.partition(":")
-    said = SENTENCES[stage]
+    said = SENTENCES[step.recipe.stage]
+    variant = step.name.partition(":")[2]
     if step.tier and "{tier}" not in said:
         said += " for {tier}"
-    return said.format(tier=step.tier, variant=variant)
+    return said.format(tier=step.tier or "the flagship", variant=variant)
 
 
 def of_run(parameters: dict[str, Any]) -> str:

@@ -17,6 +17,7 @@ STAGES = {
             heavy=False,
         ),
         Stage("text", "family.corpus.text:text", (spec.Text,), heavy=False),
+        Stage("rows", "family.corpus.rows:rows", (spec.Rows,), heavy=False),
         Stage(
             "responses",
             "family.corpus.responses:responses",
@@ -28,7 +29,7 @@ STAGES = {
         Stage("signal", "family.signal.capture:signal", (spec.Signal,), version=3, resumes=True),
         Stage("vocabulary", "family.student.vocabulary:vocabulary", (spec.TrimmedVocabulary,)),
         Stage("start", "family.student.start:start", (spec.PruneStart, spec.RandomStart)),
-        Stage("distill", "family.distill.train:distill", (spec.Distill,), version=3, resumes=True),
+        Stage("distill", "family.distill.train:distill", (spec.Distill,), version=4, resumes=True),
         Stage("evaluate", "family.evaluate.score:evaluate", (spec.Evaluate,)),
         Stage("export", "export.build:export", (spec.Export,)),
         Stage("verify", "export.verify:verify", (spec.Verify,), alone=True),

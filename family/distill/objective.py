@@ -13,6 +13,7 @@ from torch import Tensor
 
 from family.distill.loss import Targets, distillation_loss
 from family.spec import Loss
+from family.teacher.open import head_of
 
 
 def learn(student: Any, terms: Sequence[Loss], dtype: torch.dtype) -> None:
@@ -31,12 +32,12 @@ def learn(student: Any, terms: Sequence[Loss], dtype: torch.dtype) -> None:
         ids: Tensor | None = None,
         logp: Tensor | None = None,
     ) -> Tensor:
-        hidden = self.model(
+        hidden = self.base_model(
             input_ids=input_ids, position_ids=position_ids, use_cache=False
         ).last_hidden_state
         wanted = labels != -100
         targets = Targets(labels[wanted], ids, logp)
-        loss: Tensor = self.get_output_embeddings()(hidden[wanted], targets)
+        loss: Tensor = head_of(self)(hidden[wanted], targets)
         return loss
 
     def loss(self: Any, rows: Tensor, targets: Targets) -> Tensor:
@@ -44,5 +45,5 @@ def learn(student: Any, terms: Sequence[Loss], dtype: torch.dtype) -> None:
 
     student.forward = MethodType(forward, student)
     # The head's own forward, not just its weight: FSDP gathers it as the head is called.
-    head = student.get_output_embeddings()
+    head = head_of(student)
     head.forward = MethodType(loss, head)

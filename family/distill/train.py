@@ -182,7 +182,7 @@ class BlockDataset(Dataset[dict[str, Any]]):
             "block": block,
             "input_ids": self.corpus.tokens[block],
             "position_ids": self.corpus.positions[block],
-            "labels": self.corpus.labels(block),
+            "labels": self.corpus.labels[block],
         }
 
 
@@ -196,8 +196,10 @@ class SignalCollator:
             raise DescentError(
                 "the signal was captured on another corpus: its targets do not match the blocks"
             )
-        self.kept = blocks.flagship_ids(student)
-        self.own = blocks.own_numbers(student, rows.vocabulary - 1)
+        self.kept = blocks.answers_named(corpus, student)
+        self.own = None
+        if self.kept is not None:
+            self.own = blocks.own_numbers(student, rows.vocabulary - 1)
 
     def __call__(self, samples: list[dict[str, Any]]) -> dict[str, Tensor]:
         """A batch [B, T] with `ids` and `logp` [M, k] for its M targets, in order; of a signal that

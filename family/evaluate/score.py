@@ -10,14 +10,17 @@ import torch
 from numpy.typing import NDArray
 
 from family.corpus.blocks import flagship_ids
+from family.corpus.rows import LABELS
+from family.evaluate import classes
 from family.evaluate.protocol import Conversation, Protocol, answer_nats, divergence, held_out
 from family.progress import report
 from family.spec import Evaluate
 from family.stage import Metric, Outcome
 from family.store import sha256
-from family.teacher.open import load
+from family.teacher.open import head_of, load
 
 Logits = NDArray[np.float32]
+Ids = NDArray[np.int64]
 
 
 @dataclass
@@ -34,21 +37,24 @@ class Tally:
 
 
 def evaluate(inputs: Mapping[str, Path], settings: Evaluate, out: Path) -> Outcome:
-    """Bits per byte, KL to the reference, top-1 agreement with it, and retention.
+    """Bits per byte, KL to the reference, top-1 agreement with it, and retention; of classifiers
+    accuracy instead of bits.
 
     Both models read the text in their own tokens. They are compared where both stand at the same
     byte of an answer: agreement counts every position of the reference, and one at which the
     model cannot stand is a miss; KL is over the tokens that both have (the reference's odds
     renormalised), in mean nats per shared position.
     """
+    if (inputs["corpus"] / LABELS).exists():
+        return _of_classes(inputs, settings)
     model, reference = load(inputs["model"]), load(inputs["reference"], torch.bfloat16)
     names = flagship_ids(inputs["model"])
     ours = held_out(inputs["corpus"], inputs["model"])
     theirs = held_out(inputs["corpus"], inputs["reference"])
     tally = Tally()
     pairs = zip(
-        zip(ours, _logits(model, ours, settings.batch), strict=True),
-        zip(theirs, _logits(reference, theirs, settings.batch), strict=True),
+        zip(ours, _logits(model, _answers(ours), settings.batch), strict=True),
+        zip(theirs, _logits(reference, _answers(theirs), settings.batch), strict=True),
         strict=True,
     )
     for done, ((mine, my_logits), (other, other_logits)) in enumerate(pairs):
@@ -99,20 +105,49 @@ def _metrics(tally: Tally, inputs: Mapping[str, Path], resamples: int) -> tuple[
     )
 
 
+def _of_classes(inputs: Mapping[str, Path], settings: Evaluate) -> Outcome:
+    """Accuracy, and how close a classifier comes to the reference: agreement, KL and retention."""
+    corpus, logits = inputs["corpus"], {}
+    for name, dtype in (("model", torch.float32), ("reference", torch.bfloat16)):
+        rows = classes.held_out(corpus, inputs[name])
+        parts = [(row.ids, slice(len(row.ids) - 1, None)) for row in rows]
+        found = _logits(load(inputs[name], dtype), parts, settings.batch, "rows")
+        logits[name] = np.concatenate(list(found))
+    reference = sha256(inputs["reference"] / "model.safetensors")
+    protocol = Protocol(corpus, settings.resamples, "model")
+    of_reference = Protocol(corpus, settings.resamples, "reference")
+    ours, theirs = logits["model"], logits["reference"]
+    return Outcome(
+        metrics=(
+            *classes.accuracy(protocol, rows, ours),
+            *classes.likeness(protocol, rows, ours, theirs, reference),
+            *classes.accuracy(of_reference, rows, theirs),
+        )
+    )
+
+
+def _answers(conversations: Sequence[Conversation]) -> list[tuple[Ids, slice]]:
+    return [(one.ids, slice(one.start - 1, len(one.ids) - 1)) for one in conversations]
+
+
 @torch.inference_mode()
-def _logits(model: Any, conversations: Sequence[Conversation], size: int) -> Iterator[Logits]:
-    """Logits float32 [T - start, V] that predict each conversation's answer, in order.
+def _logits(
+    model: Any, texts: Sequence[tuple[Ids, slice]], size: int, what: str | None = None
+) -> Iterator[Logits]:
+    """Logits float32 [T', V] of each text's tokens at the positions that are asked for, in order.
 
     All batches have one shape. Padding stands at the right, where causal attention never looks.
-    """
-    width = max(len(conversation.ids) for conversation in conversations)
-    head = model.get_output_embeddings().weight.float()
-    for start in range(0, len(conversations), size):
-        batch = conversations[start : start + size]
+    Progress is told in `what`."""
+    width = max(len(ids) for ids, _ in texts)
+    head = head_of(model).weight.float()
+    for start in range(0, len(texts), size):
+        if what:
+            report(start, len(texts), what)
+        batch = texts[start : start + size]
         tokens = np.zeros((size, width), np.int64)
-        for row, conversation in enumerate(batch):
-            tokens[row, : len(conversation.ids)] = conversation.ids
-        hidden = model.model(input_ids=torch.from_numpy(tokens), use_cache=False)
-        for row, conversation in enumerate(batch):
-            answer = slice(conversation.start - 1, len(conversation.ids) - 1)
-            yield (hidden.last_hidden_state[row, answer].float() @ head.T).numpy()
+        for row, (ids, _) in enumerate(batch):
+            tokens[row, : len(ids)] = ids
+        hidden = model.base_model(input_ids=torch.from_numpy(tokens), use_cache=False)
+        for row, (ids, at) in enumerate(batch):
+            states = hidden.last_hidden_state[row, : len(ids)][at]
+            yield (states.float() @ head.T).numpy()

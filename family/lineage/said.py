@@ -10,7 +10,9 @@ from family.spec import DATA
 from family.stage import Scalar
 
 ABOUT, FLAGSHIP = "about", "flagship"
-SUBJECTS = (FLAGSHIP, *DATA)
+#: A flagship that is trained before it teaches came from a base, whose terms are stated.
+BASE = "base"
+SUBJECTS = (FLAGSHIP, BASE, *DATA)
 NOT_STATED = "not stated"
 
 Facts = dict[str, Scalar]
@@ -78,7 +80,7 @@ def _said_before(
 
 def _of(step: str, facts: Facts) -> Words:
     """The words of an `about` that are about its flagship, or about one set of data."""
-    if step == FLAGSHIP:
+    if step in (FLAGSHIP, BASE):
         return {name: str(said) for name, said in facts.items()}
     mark = f"{step}_"
     return {

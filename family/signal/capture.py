@@ -21,6 +21,7 @@ from family.signal.source import Header, Source
 from family.spec import Dense, Signal, TeacherPrecision
 from family.stage import Outcome, Scalar
 from family.teacher.held import held
+from family.teacher.open import head_of
 
 #: Blocks per pass, and rows of logits held at once.
 BATCH, ROWS = 4, 256
@@ -36,8 +37,8 @@ SAMPLE = 8
 def signal(inputs: Mapping[str, Path], settings: Signal, out: Path) -> Outcome:
     """Capture what the codec keeps of the teacher's odds, offsets int64 [N + 1] and signal.json.
 
-    `usage` float32 [V] is each flagship token's probability summed over all targets: how often
-    the teacher would be expected to write it.
+    `usage` float32 [V] is the probability of each of the flagship's tokens (or classes) summed over
+    all targets: how often the teacher would be expected to say it.
 
     Where several processes run this, each captures its share and the first puts them together.
     """
@@ -55,7 +56,7 @@ def signal(inputs: Mapping[str, Path], settings: Signal, out: Path) -> Outcome:
         return Outcome()
     pieces.wait(partial(_tell, corpus=corpus, pieces=pieces))
     stored = _put_together(pieces, corpus, out)
-    names = blocks.flagship_ids(teacher)
+    names = blocks.answers_named(corpus, teacher)
     if names is not None and isinstance(settings.codec, Dense):
         np.save(out / "names.npy", names)
     usage = _usage(pieces, names)
@@ -93,14 +94,15 @@ def capture(
     if not missing:
         return
     model = held(teacher, settings.teacher_precision)
-    names = blocks.flagship_ids(teacher)
-    vocabulary = model.config.vocab_size if names is None else int(names.max()) + 1
+    names = blocks.answers_named(corpus, teacher)
+    outcomes = head_of(model).out_features
+    vocabulary = outcomes if names is None else int(names.max()) + 1
     firsts = np.concatenate([[0], np.cumsum(corpus.wanted.sum(axis=1))])
     size = _size(corpus)
     for number in missing:
         _tell(pieces.made(), corpus, pieces)
         row, mass, found = int(firsts[number * size]), 0.0, []
-        usage = torch.zeros(model.config.vocab_size, dtype=torch.int64)
+        usage = torch.zeros(outcomes, dtype=torch.int64)
         for rows in logits(model, corpus, slice(number * size, (number + 1) * size)):
             odds = rows.log_softmax(-1)
             usage += (odds.exp().sum(0).double() * UNIT).round().long()
@@ -197,13 +199,13 @@ def logits(model: Any, corpus: Blocks, part: slice) -> Iterator[torch.Tensor]:
 
 
 def _head(model: Any) -> torch.Tensor:
-    head: torch.Tensor = model.get_output_embeddings().weight.float()
+    head: torch.Tensor = head_of(model).weight.float()
     return head
 
 
 def _states(model: Any, corpus: Blocks, batch: slice) -> torch.Tensor:
     """Last hidden states float32 [M, D] at the targets of some blocks."""
-    hidden = model.model(
+    hidden = model.base_model(
         input_ids=torch.from_numpy(corpus.tokens[batch].astype(np.int64)),
         position_ids=torch.from_numpy(corpus.positions[batch].astype(np.int64)),
         use_cache=False,

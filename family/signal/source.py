@@ -31,7 +31,7 @@ class Source(Settings):
             teacher_precision=settings.teacher_precision,
             teacher=_digest(*sorted(teacher.glob("*.safetensors"))),
             tokenizer=_digest(teacher / "tokenizer.json"),
-            corpus=_digest(*(corpus / f"{name}.npy" for name in ("tokens", "keep", "positions"))),
+            corpus=_digest(*(corpus / f"{name}.npy" for name in ("tokens", "labels", "positions"))),
         )
 
     @property

@@ -11,6 +11,7 @@ from family.spec.data import (
     GrammarPrompts,
     Prompts,
     Responses,
+    Rows,
     Split,
     Text,
 )
@@ -38,6 +39,7 @@ from family.spec.losses import (
     TotalVariation,
 )
 from family.spec.names import DATA, FLAGSHIP, Digest, Name, Precision
+from family.spec.post_train import PostTrain
 from family.spec.shape import ModelShape
 from family.spec.shipping import Bound, Evaluate, Export, Gate, MetricName, Verify
 from family.spec.signal import Codec, Dense, Sampled, Signal, TeacherPrecision, TopK
@@ -85,6 +87,7 @@ __all__ = [
     "ModelShape",
     "Name",
     "Notices",
+    "PostTrain",
     "Precision",
     "Prompts",
     "PruneStart",
@@ -93,6 +96,7 @@ __all__ = [
     "RandomStart",
     "Responses",
     "ReverseKL",
+    "Rows",
     "Sampled",
     "Shape",
     "Signal",

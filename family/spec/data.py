@@ -67,6 +67,28 @@ class Text(FromFile):
     parted by blank lines, or JSONL rows with `text`, one a document."""
 
 
+class Rows(FromFile):
+    """Rows of the user's own, with or without a label: CSV, JSONL, Parquet, or a folder that
+    `datasets` saved."""
+
+    text: str = Field("text", min_length=1, description="The column of what is to be labelled.")
+    label: str = Field(
+        "label", min_length=1, description="The column of labels; a row's may be empty or missing."
+    )
+    labels: tuple[str, ...] | None = Field(
+        None,
+        min_length=2,
+        description="Every label, in the order of the model's; left out, those of the rows to "
+        "train on, sorted. A row with another is refused.",
+    )
+    held_out_path: str | None = Field(
+        None,
+        min_length=1,
+        description="Rows that are held out, in a file of their own, instead of a share.",
+        json_schema_extra=NOT_IN_KEY,
+    )
+
+
 class Responses(Settings):
     """How the flagship answers the prompts."""
 

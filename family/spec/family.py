@@ -1,14 +1,15 @@
 """A whole family: its flagship, what it is taught with, and its tiers."""
 
-from typing import Self
+from typing import Literal, Self
 
 from pydantic import Field, model_validator
 
 from family.placement import HeavyStage, Running
-from family.spec.data import Corpus, Prompts, Responses, Split, Text
+from family.spec.data import Corpus, Prompts, Responses, Rows, Split, Text
 from family.spec.distill import Distill
 from family.spec.flagship import About, Flagship, Notices
 from family.spec.names import DATA, FLAGSHIP, Name
+from family.spec.post_train import PostTrain
 from family.spec.shipping import Evaluate, Export, Gate, Verify
 from family.spec.signal import Signal
 from family.spec.student import FullVocabulary, PruneStart, Start, Vocabulary
@@ -23,6 +24,9 @@ class Tier(Settings):
     teacher: str = Field(FLAGSHIP, description="`flagship` or an earlier tier.")
     start: Start
     distill: Distill = Field(default_factory=Distill)
+    post_train: PostTrain | None = Field(
+        None, description="Goes on without its teacher, by the corpus alone, once it is distilled."
+    )
     evaluate: Evaluate = Field(default_factory=Evaluate)
     export: tuple[Export, ...] = Field(
         (Export(precision="fp32"), Export(precision="int8"), Export(precision="int4")),
@@ -37,7 +41,17 @@ class FamilySpec(Settings):
 
     family: Name = Field(description="Its name: lower case, digits, `-` and `_`.")
     description: str = ""
+    task: Literal["causal-lm", "sequence-classification"] = Field(
+        "causal-lm",
+        description="`causal-lm` writes text; `sequence-classification` labels rows.",
+        json_schema_extra=NOT_IN_KEY,
+    )
     flagship: Flagship
+    post_train: PostTrain | None = Field(
+        None,
+        description="The flagship is a base model, and is trained on the corpus before it teaches. "
+        "A base model becomes a classifier so.",
+    )
     prompts: Prompts | None = Field(
         None, description="What the flagship is asked; the tiers are taught with its answers."
     )
@@ -45,6 +59,9 @@ class FamilySpec(Settings):
     text: Text | None = Field(
         None,
         description="Text that the tiers are taught with; beside `prompts`, both make the corpus.",
+    )
+    rows: Rows | None = Field(
+        None, description="With `task: sequence-classification`: what is labelled."
     )
     corpus: Corpus = Field(default_factory=Corpus)
     signal: Signal = Field(default_factory=Signal)
@@ -68,6 +85,11 @@ class FamilySpec(Settings):
 
     @model_validator(mode="after")
     def _taught_with_something(self) -> Self:
+        classifies = self.task == "sequence-classification"
+        if classifies and self.data.keys() != {"rows"}:
+            raise ValueError("`task: sequence-classification` is taught with `rows`, and no more")
+        if not classifies and self.rows:
+            raise ValueError("`rows` are for `task: sequence-classification`")
         if not self.data:
             raise ValueError(
                 "the family is taught with nothing. Write `prompts`, which the flagship answers, "

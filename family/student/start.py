@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 import torch
-from transformers import AutoModelForCausalLM
+from numpy.typing import NDArray
 
 from family.corpus import blocks
 from family.errors import DescentError
@@ -15,7 +15,7 @@ from family.spec import ModelShape, PruneStart, RandomStart
 from family.stage import Edge, Outcome
 from family.student import prune
 from family.student.companions import bring_companions
-from family.teacher.open import facts_of, load, read_config, save, shape_of
+from family.teacher.open import facts_of, kind_of, load, read_config, save, shape_of
 
 
 def start(inputs: Mapping[str, Path], settings: PruneStart | RandomStart, out: Path) -> Outcome:
@@ -29,13 +29,13 @@ def start(inputs: Mapping[str, Path], settings: PruneStart | RandomStart, out: P
 
     if isinstance(settings, RandomStart):
         torch.manual_seed(settings.seed)
-        model = _empty(inputs["parent"], target, settings.shape.context)
+        model = _empty(inputs["parent"], target, settings.shape.context, kept)
         edges: tuple[Edge, ...] = ()
     else:
         weights, layers = _pruned(inputs, settings, parent, target)
         if kept is not None:
             weights = _with_vocabulary(weights, torch.from_numpy(kept).long())
-        model = _empty(inputs["parent"], target, settings.shape.context)
+        model = _empty(inputs["parent"], target, settings.shape.context, kept)
         model.load_state_dict(weights, strict=False)
         model.tie_weights()
         edges = (
@@ -71,9 +71,18 @@ def _check(parent: ModelShape, target: ModelShape) -> None:
         )
 
 
-def _empty(parent: Path, target: ModelShape, context: int | None) -> Any:
+#: What a configuration names tokens by.
+TOKEN_IDS = ("bos_token_id", "eos_token_id", "pad_token_id")
+
+
+def _empty(
+    parent: Path, target: ModelShape, context: int | None, kept: NDArray[np.int32] | None
+) -> Any:
     """A model of the target's shape and the parent's kind, with fresh random weights."""
     config = read_config(parent)
+    if kept is not None:
+        for name in TOKEN_IDS:
+            setattr(config, name, _renumbered(getattr(config, name, None), kept))
     config.num_hidden_layers = target.layers
     config.hidden_size = target.hidden
     config.intermediate_size = target.intermediate
@@ -84,7 +93,15 @@ def _empty(parent: Path, target: ModelShape, context: int | None) -> Any:
     config.dtype = torch.float32
     if context:
         config.max_position_embeddings = context
-    return AutoModelForCausalLM.from_config(config)
+    return kind_of(config).from_config(config)
+
+
+def _renumbered(old: Any, kept: NDArray[np.int32]) -> Any:
+    """A token's id, or several, among the kept ones; None for one that is not kept."""
+    if isinstance(old, list):
+        return [new for one in old if (new := _renumbered(one, kept)) is not None]
+    at = [] if old is None else np.flatnonzero(kept == old).tolist()
+    return at[0] if at else None
 
 
 def _pruned(

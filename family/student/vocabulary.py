@@ -33,8 +33,12 @@ def vocabulary(inputs: Mapping[str, Path], settings: TrimmedVocabulary, out: Pat
             "vocabulary: only byte-level BPE tokenizers can be trimmed. Use "
             "`vocabulary: {kind: full}`."
         )
-    usage = np.load(inputs["signal"] / "usage.npy")
-    used = {int(token) for token in np.unique(np.load(inputs["corpus"] / "tokens.npy"))}
+    tokens = np.load(inputs["corpus"] / "tokens.npy")
+    if "signal" in inputs:
+        usage = np.load(inputs["signal"] / "usage.npy")
+    else:  # a classifier writes no text
+        usage = np.bincount(tokens.ravel(), minlength=len(_ids(source)))
+    used = {int(token) for token in np.unique(tokens)}
     used |= {int(token) for token in np.flatnonzero(usage >= settings.expected)}
     kept = _kept(source, used, usage, settings.multiple)
 
@@ -42,11 +46,13 @@ def vocabulary(inputs: Mapping[str, Path], settings: TrimmedVocabulary, out: Pat
     np.save(out / "vocabulary.npy", np.array(kept, np.int32))
     bring_companions(inputs["flagship"], out)
     texts = [json.loads(line) for line in (inputs["corpus"] / "train.jsonl").open()]
-    _prove(inputs["flagship"], out, kept, (row[part] for row in texts for part in PARTS))
+    _prove(
+        inputs["flagship"], out, kept, (row[part] for row in texts for part in PARTS if part in row)
+    )
     return Outcome(facts={"tokens_kept": len(kept), "tokens_before": len(_ids(source))})
 
 
-PARTS = ("context", "answer")
+PARTS = ("context", "answer", "text")
 
 
 def _ids(source: Mapping[str, Any]) -> dict[str, int]:

@@ -15,7 +15,12 @@ from typing import Any
 import torch
 from huggingface_hub import snapshot_download
 from optimum.utils import NormalizedConfigManager
-from transformers import AutoConfig, AutoModelForCausalLM, AutoTokenizer
+from transformers import (
+    AutoConfig,
+    AutoModelForCausalLM,
+    AutoModelForSequenceClassification,
+    AutoTokenizer,
+)
 
 from family.errors import DescentError
 from family.licences.terms import FILES, matching
@@ -130,7 +135,7 @@ def _open_folder(name: str, **options: Any) -> tuple[Any, Any]:
     options = {"trust_remote_code": False, **options}
     try:
         tokenizer = AutoTokenizer.from_pretrained(name, **options)
-        model = AutoModelForCausalLM.from_pretrained(
+        model = kind_of(AutoConfig.from_pretrained(name, **options)).from_pretrained(
             name, dtype="auto", use_safetensors=True, **options
         )
     except (OSError, ValueError) as error:
@@ -153,11 +158,25 @@ def _bring_terms(source: object, out: Path) -> None:
 
 
 def load(folder: Path, dtype: torch.dtype = torch.float32) -> Any:
-    """A model folder as a causal language model in evaluation mode."""
-    model = AutoModelForCausalLM.from_pretrained(
+    """A model folder as a causal language model, or a classifier, in evaluation mode."""
+    model = kind_of(read_config(folder)).from_pretrained(
         folder, dtype=dtype, use_safetensors=True, local_files_only=True, trust_remote_code=False
     )
     return model.eval()
+
+
+def kind_of(config: Any) -> Any:
+    """The class of transformers that opens such a model: of causal language models, or of
+    classifiers of sequences."""
+    classifies = any(
+        name.endswith("ForSequenceClassification") for name in config.architectures or ()
+    )
+    return AutoModelForSequenceClassification if classifies else AutoModelForCausalLM
+
+
+def head_of(model: Any) -> Any:
+    """The linear layer from hidden states to logits, over tokens or over classes."""
+    return model.get_output_embeddings() or model.score
 
 
 def load_tokenizer(folder: Path) -> Any:

@@ -185,7 +185,7 @@ def test_all_faults_are_told_at_once_in_the_order_of_the_file(faults: Faults) ->
         "Use 192 or 224.",
         "tiers.nano.start.from: no tier is called `mni`; did you mean `mini`?",
         "tiers.edge.colour: unknown key; known: `description`, `teacher`, `start`, `distill`, "
-        "`evaluate`, `export`, `verify`, `gate`",
+        "`post_train`, `evaluate`, `export`, `verify`, `gate`",
     ]
 
 

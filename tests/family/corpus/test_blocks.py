@@ -23,12 +23,11 @@ def conversations(family: TinyFamily) -> list[list[int]]:
     ]
 
 
-def test_a_target_is_the_position_before_a_kept_token() -> None:
-    keep = np.array([[False, True, True, False, True]])
-    tokens = np.array([[10, 11, 12, 13, 14]], np.int32)
-    found = blocks.Blocks(tokens, keep, np.arange(5)[None], np.array([5]))
-    assert found.wanted.tolist() == [[True, True, False, True, False]]
-    assert found.labels(0).tolist() == [11, 12, -100, 14, -100]
+def test_what_is_to_be_said_at_a_position_is_the_token_after_it(tiny_family: TinyFamily) -> None:
+    found = blocks.read(tiny_family.corpus, tiny_family.flagship)
+    said = found.labels[:, :-1]
+    after = found.tokens[:, 1:]
+    assert np.array_equal(said[found.wanted[:, :-1]], after[found.wanted[:, :-1]])
 
 
 def unpacked(found: blocks.Blocks) -> list[list[int]]:
@@ -51,8 +50,8 @@ def test_only_answers_are_kept(tiny_family: TinyFamily) -> None:
     answers = sum(
         len(tokenizer(row["answer"], add_special_tokens=False)["input_ids"]) for row in rows
     )
-    assert found.keep.sum() == answers
-    assert not found.keep[:, 0].any()
+    assert found.wanted.sum() == answers
+    assert not found.wanted[:, -1].any()
 
 
 def test_conversations_in_one_block_do_not_see_each_other(tiny_family: TinyFamily) -> None:
@@ -80,7 +79,7 @@ def test_a_conversation_longer_than_a_block_is_left_out_and_counted(
         tmp_path,
     )
     assert outcome.facts["left_out"] == sum(length > block for length in lengths)
-    assert outcome.facts["conversations"] == sum(length <= block for length in lengths)
+    assert outcome.facts["samples"] == sum(length <= block for length in lengths)
 
 
 def test_a_corpus_without_a_fitting_answer_is_refused(

@@ -3,7 +3,6 @@
 import json
 from pathlib import Path
 
-import numpy as np
 import pytest
 
 from family.corpus import blocks
@@ -92,8 +91,8 @@ def test_text_and_answers_make_one_corpus(tiny_family: TinyFamily, tmp_path: Pat
     }
     outcome = blocks.corpus(inputs, Corpus(block=64), tmp_path / "out")
     found = blocks.read(tmp_path / "out", tiny_family.flagship)
-    begins = (found.positions == 0) & (np.arange(64) < found.used[:, None])
-    assert not found.keep[begins].any(), "nothing stands before a first token to be told from"
-    assert outcome.facts["conversations"] > len(DOCUMENTS)
+    begins = found.positions[:, 1:] == 0
+    assert not found.wanted[:, :-1][begins].any(), "a first token has nothing before it"
+    assert outcome.facts["samples"] > len(DOCUMENTS)
     whole = {one.bytes for one in held_out(tmp_path / "out", tiny_family.flagship)}
     assert len(whole) > 1

@@ -24,7 +24,7 @@ def test_rows_are_the_teachers_odds_before_each_kept_token(tiny_family: TinyFami
             use_cache=False,
         ).last_hidden_state[0]
         odds = (hidden.float() @ teacher.get_output_embeddings().weight.float().T).log_softmax(-1)
-    at = np.flatnonzero(corpus.keep[block]) - 1
+    at = np.flatnonzero(corpus.wanted[block])
     ids, logp = rows.rows([block])
     assert ids is not None
     top = odds[at].topk(ids.shape[1])
