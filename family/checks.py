@@ -167,18 +167,40 @@ def _distill_faults(name: str, tier: Mapping[str, Any]) -> Iterator[Fault]:
 
 
 def _loss_faults(name: str, tier: Mapping[str, Any], codec: object) -> Iterator[Fault]:
-    """Terms that the signal cannot teach."""
-    for index, term in enumerate(_list(_mapping(tier, "distill"), "loss")):
+    """Terms that cannot be learned from what the signal holds."""
+    asked = _mapping(tier, "distill")
+    live = asked.get("signal") == "live"
+    for index, term in enumerate(_list(asked, "loss")):
+        place: Path = ("tiers", name, "distill", "loss", index)
         kind, heat = _value(term, "kind"), _value(term, "temperature") or 1
-        if codec != "sampled" or kind == "cross_entropy" or (kind == "forward_kl" and heat == 1):
+        if live or kind == "cross_entropy":
             continue
-        found = f"{kind} at temperature {heat}" if kind == "forward_kl" else kind
-        yield Fault(
-            ("tiers", name, "distill", "loss", index),
-            f"{found} needs the teacher's odds themselves: with tokens that were drawn from them, "
-            "as `signal.codec: {kind: sampled}` keeps, only forward_kl at temperature 1 comes out "
-            "right on average. Use that, or the codec top_k.",
-        )
+        if kind == "hidden_states":
+            yield Fault(
+                place,
+                "hidden_states needs the teacher itself, and a signal holds its odds alone. Write "
+                f"`signal: live` in tiers.{name}.distill.",
+            )
+        elif codec == "sampled" and not (kind == "forward_kl" and heat == 1):
+            found = f"{kind} at temperature {heat}" if kind == "forward_kl" else kind
+            yield Fault(
+                place,
+                f"{found} needs the teacher's odds themselves: with tokens that were drawn from "
+                "them, as `signal.codec: {kind: sampled}` keeps, only forward_kl at temperature 1 "
+                "comes out right on average. Use that, the codec top_k, or `signal: live`.",
+            )
+
+
+def _layer_faults(name: str, tier: Mapping[str, Any], layers: int) -> Iterator[Fault]:
+    """Matched layers that the student does not have."""
+    for index, term in enumerate(_list(_mapping(tier, "distill"), "loss")):
+        named = _list(term, "layers") if _value(term, "kind") == "hidden_states" else ()
+        for number in named:
+            if isinstance(number, int) and not 1 <= number <= layers:
+                yield Fault(
+                    ("tiers", name, "distill", "loss", index, "layers"),
+                    f"{name} has no layer {number}. Name some of 1 to {layers}.",
+                )
 
 
 def _gate_faults(name: str, tier: Mapping[str, Any]) -> Iterator[Fault]:
@@ -245,6 +267,8 @@ def _shape_faults(
         shapes[name] = asked.of(shapes[parent])
         asked_fields = asked.model_dump(exclude_none=True)
         owners[name] = {**owners[parent], **{field: (*here, field) for field in asked_fields}}
+        if "layers" in owners[name]:
+            yield from _layer_faults(name, tier, shapes[name].layers)
         if asked.context and block and asked.context < block.block:
             yield Fault(
                 (*here, "context"),

@@ -219,6 +219,8 @@ def _sealed_size(spec: FamilySpec, sealed: Manifest, manifest: FindManifest) -> 
     """How large a step was; None if the store no longer knows."""
     stage, inputs = sealed.recipe["stage"], sealed.recipe["inputs"]
     runs = [manifest(inputs.get(name, "")) for name in RUNS.get(stage, ())]
+    if sealed.recipe["settings"].get("signal") == "live":
+        runs.append(manifest(inputs["teacher"]))
     if stage == "flagship":
         runs = [sealed]
     models = [found.outcome.model for found in runs if found and found.outcome.model]
@@ -229,7 +231,14 @@ def _sealed_size(spec: FamilySpec, sealed: Manifest, manifest: FindManifest) -> 
         tokens = float(corpus.outcome.facts["tokens"]) * _held(spec) if corpus else 0.0
     if len(models) < len(runs):
         return None
-    return Size(sum(model.parameters for model in models), round(tokens))
+    return Size(_working(stage, [model.parameters for model in models]), round(tokens))
+
+
+def _working(stage: str, parameters: list[int]) -> int:
+    """The parameters that a token passes through, in units of what the stage's pace is for."""
+    if stage == "distill":  # two operations of a teacher's, six of the student's
+        return parameters[0] + sum(parameters[1:]) // 3
+    return sum(parameters)
 
 
 def _held(spec: FamilySpec) -> float:
@@ -264,7 +273,7 @@ class Sizes:
         tokens = self.tokens(step.recipe.settings)
         if len(known) < len(models) or tokens is None:
             return UNKNOWN
-        size = Size(sum(model.parameters for model in known), tokens)
+        size = Size(_working(step.recipe.stage, [model.parameters for model in known]), tokens)
         seconds = PACE[step.recipe.stage].seconds(size.work) * pace.get(step.recipe.stage, 1.0)
         return Estimate(
             tokens=tokens,
@@ -346,10 +355,13 @@ class Sizes:
         return self._fact("/vocabulary", "tokens_kept") or min(flagship.vocabulary, guess)
 
     def models(self, step: Step) -> list[ModelShape | None]:
-        """The models that run in a step."""
-        if isinstance(step.recipe.settings, Flagship):
+        """The models that run in a step; in a training the student comes first."""
+        settings, names = step.recipe.settings, RUNS.get(step.recipe.stage, ())
+        if isinstance(settings, Flagship):
             return [self.shapes[FLAGSHIP]]
-        makers = (step.sources[name] for name in RUNS.get(step.recipe.stage, ()))
+        if isinstance(settings, Distill) and settings.runs_teacher:
+            names = (*names, "teacher")
+        makers = (step.sources[name] for name in names)
         return [self.shapes[maker.partition("/")[0] or FLAGSHIP] for maker in makers]
 
     # ---- bytes
@@ -398,7 +410,8 @@ class Sizes:
                 state = 10 if optimizer == "adamw_8bit" else 16
                 width = 16 * model.hidden + 8 * model.intermediate
                 kept = 2 * batch / parts * self._spec.corpus.block * model.layers * width
-                return BASE_MEMORY + state * model.parameters + kept
+                teacher = sum(2 * other.parameters for other in models[1:])
+                return BASE_MEMORY + state * model.parameters + kept + teacher
             case Evaluate(batch=batch):
                 logits = 8 * batch * self._spec.corpus.block * models[-1].vocabulary
                 return BASE_MEMORY + 4 * models[0].parameters + 2 * models[-1].parameters + logits

@@ -84,10 +84,14 @@ def steps(spec: FamilySpec, leaves: Leaves, stages: Mapping[str, Stage]) -> list
     if spec.post_train:
         sources = {"student": "/base", **corpus}
         graph.add("", "flagship", spec.post_train, "post_train", sources, stage="post_train")
-    graph.add("", "signal", spec.signal, "signal", {"teacher": "/flagship", **corpus})
-    if trimmed := not isinstance(spec.vocabulary, FullVocabulary):
+    trimmed = not isinstance(spec.vocabulary, FullVocabulary)
+    # Which tokens a teacher would write counts for a vocabulary; a classifier writes none.
+    listened = trimmed and not spec.rows
+    if listened or any(_reads_signal_of(FLAGSHIP, tier) for tier in spec.tiers.values()):
+        graph.add("", "signal", spec.signal, "signal", {"teacher": "/flagship", **corpus})
+    if trimmed:
         sources = {**flagship, **corpus}
-        if not spec.rows:
+        if listened:
             sources["signal"] = "/signal"
         graph.add("", "vocabulary", spec.vocabulary, "vocabulary", sources)
     for name, tier in spec.tiers.items():
@@ -107,10 +111,11 @@ def _add_tier(graph: "_Graph", spec: FamilySpec, name: str, tier: Tier, *, trimm
         start |= corpus
     student = graph.add(name, "start", tier.start, f"{where}.start", start)
 
-    signal = "/signal"
-    if tier.teacher != FLAGSHIP:
-        signal = graph.add(name, "signal", spec.signal, "signal", taught)
-    sources = {"student": student, "signal": signal, **taught}
+    sources = {"student": student, **taught}
+    if _reads_signal_of(FLAGSHIP, tier):
+        sources["signal"] = "/signal"
+    elif _reads_signal_of(tier.teacher, tier):
+        sources["signal"] = graph.add(name, "signal", spec.signal, "signal", taught)
     if spec.prompts:
         sources["generator"] = "/base" if spec.post_train else "/flagship"
     distilled = "distilled" if tier.post_train else "distill"
@@ -131,6 +136,10 @@ def _add_tier(graph: "_Graph", spec: FamilySpec, name: str, tier: Tier, *, trimm
         sources = {**model, **corpus, **files}
         scores["verify"] = graph.add(name, "verify", tier.verify, f"{where}.verify", sources)
     graph.add(name, "gate", tier.gate, f"{where}.gate", scores)
+
+
+def _reads_signal_of(teacher: str, tier: Tier) -> bool:
+    return tier.teacher == teacher and tier.distill.reads_signal
 
 
 def _model(name: str) -> str:

@@ -17,7 +17,8 @@ from family.corpus import blocks
 from family.corpus.blocks import Blocks
 from family.distill.checkpoint import CheckpointMarks, Mark
 from family.distill.grid import Grid
-from family.distill.objective import learn
+from family.distill.objective import forget, learn
+from family.distill.teacher import LiveTeacher
 from family.distill.trainer import DistillationTrainer, arguments
 from family.errors import DescentError
 from family.parallel.place import here
@@ -45,13 +46,17 @@ def distill(inputs: Mapping[str, Path], settings: Distill, out: Path) -> Outcome
     sharding = settings.distributed.sharding if place.world > 1 else "ddp"
     student = load(inputs["student"])
     corpus = blocks.read(inputs["corpus"], inputs["student"])
-    refuse_other(inputs["signal"], inputs["teacher"], inputs["corpus"], inputs["student"])
-    collator = SignalCollator(open_signal(inputs["signal"]), corpus, inputs["student"])
+    rows = None
+    if settings.reads_signal:
+        refuse_other(inputs["signal"], inputs["teacher"], inputs["corpus"], inputs["student"])
+        rows = open_signal(inputs["signal"])
+    collator = SignalCollator(rows, corpus, inputs["student"])
+    teacher = LiveTeacher(inputs["teacher"], inputs["student"]) if settings.runs_teacher else None
     budget = Budget.of(settings, corpus, place.world)
     mark = Mark(fingerprint=_fingerprint(inputs, settings), sharding=sharding)
     marks = CheckpointMarks(out / CHECKPOINTS, mark)
     dtype = torch.bfloat16 if settings.precision == "bf16" else torch.float32
-    learn(student, settings.loss, dtype)
+    learn(student, settings.loss, dtype, teacher)
 
     trainer = DistillationTrainer(
         model=student,
@@ -62,6 +67,8 @@ def distill(inputs: Mapping[str, Path], settings: Distill, out: Path) -> Outcome
         data_collator=collator,
         callbacks=[marks, _Reports(budget)],
     )
+    if teacher:
+        teacher.to(trainer.args.device)
     int4_share = 0.0
     if settings.quantize:
         trainer.grid = Grid(student, settings.quantize.block_size)
@@ -75,6 +82,7 @@ def distill(inputs: Mapping[str, Path], settings: Distill, out: Path) -> Outcome
 
     history = [entry for entry in trainer.state.log_history if "loss" in entry]
     weights = trainer.whole_weights()
+    forget(student)
     if place.first:
         shutil.rmtree(marks.folder, ignore_errors=True)
         with (out / "history.jsonl").open("w") as file:
@@ -85,26 +93,13 @@ def distill(inputs: Mapping[str, Path], settings: Distill, out: Path) -> Outcome
         bring_companions(inputs["student"], out)
     return Outcome(
         model=facts_of(student),
-        edges=_edges(
-            settings,
-            budget,
-            int4_share,
-            history[-1]["loss"],
-            Header.read(inputs["signal"]),
-            generated="generator" in inputs,
-        ),
+        edges=_edges(inputs, settings, budget, int4_share, history[-1]["loss"]),
         facts={"steps": budget.steps, "tokens": budget.tokens_at(budget.steps)},
     )
 
 
 def _edges(
-    settings: Distill,
-    budget: "Budget",
-    int4_share: float,
-    loss: float,
-    heard: Header,
-    *,
-    generated: bool,
+    inputs: Mapping[str, Path], settings: Distill, budget: "Budget", int4_share: float, loss: float
 ) -> tuple[Edge, ...]:
     trained: dict[str, bool | int | float | str] = {
         "loss": " + ".join(term.written for term in settings.loss),
@@ -114,29 +109,32 @@ def _edges(
         "seed": settings.seed,
         "final_loss": round(loss, 4),
     }
+    if settings.runs_teacher:
+        trained["signal"] = settings.signal
     if int4_share:
         trained["int4_share"] = int4_share
-    if heard.source.teacher_precision != "bf16":
-        trained["teacher_precision"] = heard.source.teacher_precision
-        trained["teacher_kl"] = heard.teacher_kl
+    if settings.reads_signal:
+        heard = Header.read(inputs["signal"])
+        if heard.source.teacher_precision != "bf16":
+            trained["teacher_precision"] = heard.source.teacher_precision
+            trained["teacher_kl"] = heard.teacher_kl
     edges = [Edge(kind="initialised_from", parent="student")]
     if settings.taught:
         edges.append(Edge(kind="distilled_from", parent="teacher", detail=trained))
     else:
         edges[0] = Edge(kind="finetuned_from", parent="student", detail=trained)
-    if generated:
+    if "generator" in inputs:
         edges.append(Edge(kind="data_generated_by", parent="generator"))
     return tuple(edges)
 
 
 def _fingerprint(inputs: Mapping[str, Path], settings: Distill) -> str:
     """What a checkpoint must have been made with to be gone on from."""
-    files = [
-        inputs["student"] / "model.safetensors",
-        inputs["corpus"] / "tokens.npy",
-        inputs["signal"] / "signal.json",
-        inputs["signal"] / "usage.npy",
-    ]
+    files = [inputs["student"] / "model.safetensors", inputs["corpus"] / "tokens.npy"]
+    if settings.reads_signal:
+        files += [inputs["signal"] / name for name in ("signal.json", "usage.npy")]
+    if settings.runs_teacher:
+        files += sorted(inputs["teacher"].glob("*.safetensors"))
     return digest_json([keyed(settings), *(sha256(path) for path in files)])
 
 
@@ -187,10 +185,13 @@ class BlockDataset(Dataset[dict[str, Any]]):
 
 
 class SignalCollator:
-    """Puts blocks and the teacher's odds about them into batches, in the student's numbering."""
+    """Puts blocks into batches and, where there is a signal, the teacher's odds about them in the
+    student's numbering."""
 
-    def __init__(self, rows: Rows, corpus: Blocks, student: Path) -> None:
+    def __init__(self, rows: Rows | None, corpus: Blocks, student: Path) -> None:
         self.rows = rows
+        if not rows:
+            return
         expected = corpus.wanted.sum(axis=1)
         if not np.array_equal(expected, np.diff(rows.offsets)):
             raise DescentError(
@@ -204,11 +205,13 @@ class SignalCollator:
     def __call__(self, samples: list[dict[str, Any]]) -> dict[str, Tensor]:
         """A batch [B, T] with `ids` and `logp` [M, k] for its M targets, in order; of a signal that
         tells of all tokens, `logp` [M, V] of the student's alone."""
-        ids, logp = self.rows.rows([sample["block"] for sample in samples])
         batch = {
             name: torch.from_numpy(np.stack([sample[name] for sample in samples])).long()
             for name in ("input_ids", "position_ids", "labels")
         }
+        if not self.rows:
+            return batch
+        ids, logp = self.rows.rows([sample["block"] for sample in samples])
         if ids is None:
             batch["logp"] = torch.from_numpy(logp if self.kept is None else logp[:, self.kept])
         else:

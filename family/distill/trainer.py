@@ -16,6 +16,7 @@ from torch.utils.data import RandomSampler
 from transformers import Trainer, TrainingArguments
 
 from family.distill.grid import Grid
+from family.distill.objective import MATCHES
 from family.errors import DescentError
 from family.spec import Distill
 
@@ -150,4 +151,8 @@ class DistillationTrainer(Trainer):  # type: ignore[misc]
             return None
         gathered = self.accelerator.get_state_dict(self.model)
         tied = self.model.all_tied_weights_keys  # saved once, which gathered copies do not show
-        return {name: weight for name, weight in gathered.items() if name not in tied}
+        return {
+            name: weight
+            for name, weight in gathered.items()
+            if name not in tied and not name.startswith(MATCHES)
+        }

@@ -44,7 +44,7 @@ class Pricing:
             case Signal() | Evaluate():
                 seconds = costs.forward_seconds(device, parameters, tokens)
             case Distill():
-                return self._training(settings, models[0])
+                return self._training(settings, models)
             case _:
                 paced = PACE[step.recipe.stage].seconds(float(parameters) * max(tokens, 1))
                 return Cost(paced, 0, self.sizes.memory(step, models))
@@ -71,9 +71,9 @@ class Pricing:
 
     # ---- trainings
 
-    def _training(self, settings: Distill, model: ModelShape) -> Cost:
+    def _training(self, settings: Distill, models: list[ModelShape]) -> Cost:
         """The first layout that fits; where none does, the smallest."""
-        tried = [self._laid_out(settings, model, layout) for layout in self._layouts(settings)]
+        tried = [self._laid_out(settings, models, layout) for layout in self._layouts(settings)]
         smallest = min(tried, key=lambda cost: cost.memory)
         return next((cost for cost in tried if cost.memory <= self.room), smallest)
 
@@ -87,15 +87,14 @@ class Pricing:
         yield Layout(busy, "fsdp")
         yield Layout(busy, "fsdp", recompute=True)
 
-    def _laid_out(self, settings: Distill, model: ModelShape, layout: Layout) -> Cost:
+    def _laid_out(self, settings: Distill, models: list[ModelShape], layout: Layout) -> Cost:
+        """A teacher that runs beside the student, the second model, is whole on each device."""
+        student, *beside = models
         blocks = ceil(settings.batch / settings.accumulate / layout.devices)
         tokens = blocks * self.spec.corpus.block
+        device, teacher = self.hardware.device, sum(model.parameters for model in beside)
         seconds = costs.training_seconds(
-            self.hardware.device, model.parameters, settings.tokens, recompute=layout.recompute
-        )
-        return Cost(
-            seconds / layout.devices,
-            layout.devices,
-            costs.training_bytes(model, layout, settings.optimizer, tokens),
-            layout.written,
-        )
+            device, student.parameters, settings.tokens, recompute=layout.recompute
+        ) + costs.forward_seconds(device, teacher, settings.tokens)
+        memory = costs.training_bytes(student, layout, settings.optimizer, tokens) + 2 * teacher
+        return Cost(seconds / layout.devices, layout.devices, memory, layout.written)

@@ -35,6 +35,11 @@ class Distill(Settings):
         min_length=1,
         description="Terms that are added up.",
     )
+    signal: Literal["stored", "live"] = Field(
+        "stored",
+        description="Where the teacher's odds come from: `stored`, captured once for all tiers; or "
+        "`live`, the teacher runs in every step (in bf16), which hidden_states needs.",
+    )
     learning_rate: float = Field(1e-3, gt=0, description="Peak learning rate.")
     schedule: Literal["linear", "cosine", "constant"] = Field(
         "linear", description="How the learning rate falls after the warm-up."
@@ -69,6 +74,16 @@ class Distill(Settings):
     def taught(self) -> bool:
         """Whether a teacher has any part in it."""
         return any(not isinstance(term, CrossEntropy) for term in self.loss)
+
+    @property
+    def reads_signal(self) -> bool:
+        """Whether it learns from a signal that was captured before."""
+        return self.taught and self.signal == "stored"
+
+    @property
+    def runs_teacher(self) -> bool:
+        """Whether the teacher runs beside the student."""
+        return self.taught and self.signal == "live"
 
     @model_validator(mode="after")
     def _optimizer_that_can_be_sharded(self) -> Self:

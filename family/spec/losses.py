@@ -76,5 +76,15 @@ class CrossEntropy(_Term):
     kind: Literal["cross_entropy"]
 
 
+class HiddenStates(_Term):
+    """Squared distance of the student's hidden states, through a learned projection, from those of
+    the teacher's layer at the same relative depth, as a share of the latter's squared length."""
+
+    kind: Literal["hidden_states"]
+    layers: Literal["last", "all"] | tuple[int, ...] = Field(
+        "last", description="The student's layers that are matched, counted from 1: `[2, 4]`."
+    )
+
+
 Divergence = ForwardKL | ReverseKL | JSD | SkewedKL | TotalVariation
-Loss = Annotated[Divergence | CrossEntropy, Field(discriminator="kind")]
+Loss = Annotated[Divergence | CrossEntropy | HiddenStates, Field(discriminator="kind")]

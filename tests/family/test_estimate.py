@@ -145,3 +145,13 @@ def test_earlier_builds_on_this_machine_set_the_pace(spec: FamilySpec) -> None:
 def test_the_report_survives_json(spec: FamilySpec) -> None:
     found = estimated(spec)
     assert PlanReport.model_validate_json(found.model_dump_json()) == found
+
+
+def test_a_teacher_that_runs_along_takes_its_time_and_memory(spec: FamilySpec) -> None:
+    live = estimated(changed(spec, "tiers.mini.distill.signal", "live"))
+    before, after = (of(found, "mini", "distill") for found in (estimated(spec), live))
+    flagship = spec.flagship.shape
+    assert flagship
+    seconds = flagship.parameters * spec.tiers["mini"].distill.tokens / 3 * PACE["distill"].rate
+    assert after.minutes - before.minutes == pytest.approx(seconds / 60, abs=0.02)
+    assert after.peak_memory_bytes - before.peak_memory_bytes == 2 * flagship.parameters

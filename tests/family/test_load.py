@@ -442,6 +442,17 @@ def test_a_term_that_drawn_tokens_cannot_teach_is_refused(
     assert not [fault for fault in found if fault.startswith("tiers.mini.distill.loss[0]")]
 
 
+def test_hidden_states_are_learned_from_a_teacher_that_runs_along(faults: Faults) -> None:
+    matched = "layers: 16}}}}\n    distill: {{{}loss: [{{kind: hidden_states, layers: [17]}}]}}"
+    stored, too_deep = faults(("layers: 16}}", matched.format("")))
+    assert stored.startswith("tiers.mini.distill.loss[0]: hidden_states needs the teacher itself")
+    assert "Write `signal: live` in tiers.mini.distill" in stored
+    assert too_deep == (
+        "tiers.mini.distill.loss[0].layers: mini has no layer 17. Name some of 1 to 16."
+    )
+    assert faults(("layers: 16}}", matched.format("signal: live, "))) == [too_deep]
+
+
 @pytest.mark.parametrize("export", ["5", "int4", "[{precision: int4, block_size: 48}]"])
 def test_a_faulty_export_is_one_fault_though_training_is_for_int4(
     faults: Faults, export: str

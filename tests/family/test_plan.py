@@ -102,6 +102,35 @@ def test_a_setting_of_nano_never_marks_mini(store: Store) -> None:
     assert {name.partition("/")[0] for name in found} == {"nano"}
 
 
+@pytest.mark.parametrize(
+    "asked",
+    [{"signal": "live"}, {"loss": ({"kind": "cross_entropy"},)}],
+    ids=["live", "no teacher"],
+)
+def test_a_signal_that_no_tier_reads_is_not_captured(asked: dict[str, object]) -> None:
+    spec = family({"mini": {}, "nano": {"teacher": "mini"}, "edge": {"teacher": "mini"}})
+
+    def captured(*tiers: str) -> set[str]:
+        found = spec
+        for tier in tiers:
+            for name, value in asked.items():
+                found = changed(found, f"tiers.{tier}.distill.{name}", value)
+        return {one.id for one in steps(found, LEAVES, table()) if one.name == "signal"}
+
+    assert captured() == {"/signal", "nano/signal", "edge/signal"}
+    assert captured("mini") == {"nano/signal", "edge/signal"}
+    assert captured("nano") == {"/signal", "edge/signal"}
+    assert captured("mini", "nano", "edge") == set()
+
+
+def test_a_trimmed_vocabulary_needs_the_signal_whoever_reads_it() -> None:
+    live = changed(family({"mini": {}}), "tiers.mini.distill.signal", "live")
+    trimmed = changed(live, "vocabulary", {"kind": "trimmed"})
+    found = {one.id: one for one in steps(trimmed, LEAVES, table())}
+    assert found["/vocabulary"].sources["signal"] == "/signal"
+    assert "signal" not in found["mini/distill"].sources
+
+
 def test_a_bound_marks_the_gate_alone(built: Store) -> None:
     bound = {"metric": "kl", "max": 1.0}
     found = stale(changed(family(), "tiers.mini.gate.bounds", [bound]), built)

@@ -18,8 +18,20 @@ from family.distill import objective, train
 from family.distill.checkpoint import MARK
 from family.distill.trainer import arguments
 from family.errors import DescentError
+from family.signal.capture import signal as capture
 from family.signal.codec import open_signal
-from family.spec import CrossEntropy, Distill
+from family.spec import (
+    CrossEntropy,
+    Distill,
+    ForwardKL,
+    HiddenStates,
+    PruneStart,
+    QuantizationAware,
+    Shape,
+    Signal,
+    TopK,
+)
+from family.student.start import start
 from tests.family.conftest import DISTILL, TinyFamily
 
 
@@ -65,6 +77,40 @@ def test_without_a_teacher_in_the_loss_a_tier_is_finetuned(
     )
     outcome = train.distill(tiny_family.distill_inputs, settings, tmp_path)
     assert [edge.kind for edge in outcome.edges] == ["finetuned_from", "data_generated_by"]
+
+
+def test_a_live_teacher_teaches_what_a_signal_of_all_tokens_would(
+    tiny_family: TinyFamily, tmp_path: Path
+) -> None:
+    taught = {"teacher": tiny_family.flagship, "corpus": tiny_family.corpus}
+    student, whole, stored, live = (tmp_path / name for name in ("0", "signal", "stored", "live"))
+    for folder in (student, whole, stored, live):
+        folder.mkdir()
+    cut = PruneStart(kind="prune", shape=Shape(layers=2), calibration=2)
+    start({"parent": tiny_family.flagship, "corpus": tiny_family.corpus}, cut, student)
+    capture(taught, Signal(codec=TopK(kind="top_k", k=1024)), whole)
+    inputs = {**taught, "student": student, "generator": tiny_family.flagship}
+    train.distill({**inputs, "signal": whole}, DISTILL, stored)
+    outcome = train.distill(inputs, DISTILL.model_copy(update={"signal": "live"}), live)
+    assert losses(live) == pytest.approx(losses(stored), rel=0.02)
+    (edge,) = [edge for edge in outcome.edges if edge.kind == "distilled_from"]
+    assert edge.detail["signal"] == "live"
+
+
+def test_projections_of_hidden_states_are_no_part_of_the_student(
+    tiny_family: TinyFamily, tmp_path: Path
+) -> None:
+    terms = (
+        ForwardKL(kind="forward_kl"),
+        HiddenStates(kind="hidden_states", layers="all", weight=0.5),
+    )
+    settings = DISTILL.model_copy(
+        update={"signal": "live", "loss": terms, "quantize": QuantizationAware(share=0.5)}
+    )
+    outcome = train.distill(tiny_family.distill_inputs, settings, tmp_path)
+    assert losses(tmp_path)[-1] < 0.8 * losses(tmp_path)[0]
+    assert weights(tmp_path).keys() == weights(tiny_family.distilled).keys()
+    assert outcome.model == tiny_family.outcomes["distill"].model
 
 
 def test_a_step_cut_into_parts_is_the_same_step(tiny_family: TinyFamily, tmp_path: Path) -> None:

@@ -55,6 +55,20 @@ def test_two_processes_make_in_bfloat16_what_one_makes_of_two_parts(
     assert type(AutoModelForCausalLM.from_pretrained(folder)).__name__ == "LlamaForCausalLM"
 
 
+@pytest.mark.parametrize("sharding", ["ddp", "fsdp"])
+def test_two_processes_match_the_hidden_states_of_a_live_teacher_as_one_does(
+    works: Works, alone: Alone, sharding: str
+) -> None:
+    terms = [{"kind": "forward_kl"}, {"kind": "hidden_states", "layers": "all"}]
+    asked = {"tokens": 1000, "signal": "live", "loss": terms}
+    one = alone(settings(**asked, accumulate=2))
+    made = works.make(settings(**asked, distributed={**SHARED, "sharding": sharding}))
+    np.testing.assert_allclose(losses(works.folder(made)), losses(one), **CURVE)
+    assert weights(works.folder(made)).keys() == weights(one).keys()
+    for name, weight in weights(works.folder(made)).items():
+        torch.testing.assert_close(weight, weights(one)[name], atol=1e-5, rtol=1e-4)
+
+
 def test_sharded_training_on_the_grid_goes_on_after_its_builder_was_killed(
     works: Works, alone: Alone
 ) -> None:
