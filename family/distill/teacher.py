@@ -12,7 +12,7 @@ from family.corpus import blocks
 from family.distill.loss import LiveOdds
 from family.errors import DescentError
 from family.signal.source import refuse_other_tokens
-from family.teacher.open import load, read_config
+from family.teacher.open import classifies, head_of, load, read_config
 
 
 @dataclass(frozen=True)
@@ -35,8 +35,8 @@ class LiveTeacher:
         self.head = self._head()
 
     def _head(self) -> Tensor:
-        head: Tensor = self.model.get_output_embeddings().weight.detach()
-        return head if self.numbers is None else head[self.numbers]
+        head: Tensor = head_of(self.model).weight.detach()
+        return head if self.numbers is None or classifies(self.model.config) else head[self.numbers]
 
     def to(self, device: torch.device) -> None:
         self.model.to(device)

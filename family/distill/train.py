@@ -29,8 +29,9 @@ from family.signal.source import Header, refuse_other
 from family.spec import Distill
 from family.stage import Edge, Outcome, digest_json, keyed
 from family.store import sha256
+from family.student.classifier import labels_of, refuse_other_labels, with_labels
 from family.student.companions import bring_companions
-from family.teacher.open import facts_of, load, save
+from family.teacher.open import classifies, facts_of, load, save
 
 CHECKPOINTS = "checkpoints"
 
@@ -44,7 +45,7 @@ def distill(inputs: Mapping[str, Path], settings: Distill, out: Path) -> Outcome
     place = here()
     # One process has everything as its one share.
     sharding = settings.distributed.sharding if place.world > 1 else "ddp"
-    student = load(inputs["student"])
+    student = _student(inputs, settings)
     corpus = blocks.read(inputs["corpus"], inputs["student"])
     rows = None
     if settings.reads_signal:
@@ -96,6 +97,15 @@ def distill(inputs: Mapping[str, Path], settings: Distill, out: Path) -> Outcome
         edges=_edges(inputs, settings, budget, int4_share, history[-1]["loss"]),
         facts={"steps": budget.steps, "tokens": budget.tokens_at(budget.steps)},
     )
+
+
+def _student(inputs: Mapping[str, Path], settings: Distill) -> Any:
+    """What is trained: the student, under a fresh head if it is to become a classifier."""
+    student, labels = load(inputs["student"]), labels_of(inputs["corpus"])
+    if labels and not settings.taught and not classifies(student.config):
+        student = with_labels(student, inputs["student"], labels, settings.seed)
+    refuse_other_labels(student.config, inputs["corpus"], "student")
+    return student
 
 
 def _edges(

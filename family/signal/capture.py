@@ -20,8 +20,9 @@ from family.signal.codec import encode, mass_kept
 from family.signal.source import Header, Source
 from family.spec import Dense, Signal, TeacherPrecision
 from family.stage import Outcome, Scalar
+from family.student.classifier import refuse_other_labels
 from family.teacher.held import held
-from family.teacher.open import head_of
+from family.teacher.open import head_of, read_config
 
 #: Blocks per pass, and rows of logits held at once.
 BATCH, ROWS = 4, 256
@@ -44,6 +45,7 @@ def signal(inputs: Mapping[str, Path], settings: Signal, out: Path) -> Outcome:
     """
     place = here()
     teacher = inputs["teacher"]
+    refuse_other_labels(read_config(teacher), inputs["corpus"], "teacher")
     corpus = blocks.read(inputs["corpus"], teacher)
     pieces = pieces_of(corpus, out)
     source = Source.of(teacher, inputs["corpus"], settings)

@@ -5,10 +5,10 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from transformers import AutoModelForCausalLM, BitsAndBytesConfig
+from transformers import BitsAndBytesConfig
 
 from family.spec import TeacherPrecision
-from family.teacher.open import load
+from family.teacher.open import kind_of, load, read_config
 
 
 def held(folder: Path, precision: TeacherPrecision) -> Any:
@@ -19,7 +19,7 @@ def held(folder: Path, precision: TeacherPrecision) -> Any:
         return load(folder, torch.bfloat16)
     # It says of every layer, every time, that it casts its input.
     logging.getLogger("bitsandbytes").setLevel(logging.ERROR)
-    model = AutoModelForCausalLM.from_pretrained(
+    model = kind_of(read_config(folder)).from_pretrained(
         folder,
         dtype=torch.bfloat16,
         quantization_config=BitsAndBytesConfig(

@@ -168,10 +168,13 @@ def load(folder: Path, dtype: torch.dtype = torch.float32) -> Any:
 def kind_of(config: Any) -> Any:
     """The class of transformers that opens such a model: of causal language models, or of
     classifiers of sequences."""
-    classifies = any(
-        name.endswith("ForSequenceClassification") for name in config.architectures or ()
-    )
-    return AutoModelForSequenceClassification if classifies else AutoModelForCausalLM
+    return AutoModelForSequenceClassification if classifies(config) else AutoModelForCausalLM
+
+
+def classifies(config: Any) -> bool:
+    """Whether such a model labels text rather than writes it."""
+    names = config.architectures or ()
+    return any(name.endswith("ForSequenceClassification") for name in names)
 
 
 def head_of(model: Any) -> Any:
