@@ -30,6 +30,9 @@ STAGES = {
         Stage("vocabulary", "family.student.vocabulary:vocabulary", (spec.TrimmedVocabulary,)),
         Stage("start", "family.student.start:start", (spec.PruneStart, spec.RandomStart)),
         Stage("distill", "family.distill.train:distill", (spec.Distill,), version=4, resumes=True),
+        Stage(
+            "post_train", "family.distill.train:distill", (spec.PostTrain,), version=4, resumes=True
+        ),
         Stage("evaluate", "family.evaluate.score:evaluate", (spec.Evaluate,)),
         Stage("export", "export.build:export", (spec.Export,)),
         Stage("verify", "export.verify:verify", (spec.Verify,), alone=True),
