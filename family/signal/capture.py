@@ -157,7 +157,8 @@ def _shapes(piece: Any) -> dict[str, tuple[np.dtype[Any], tuple[int, ...]]]:
 
 
 def _usage(pieces: Pieces, names: NDArray[np.int32] | None) -> NDArray[np.float32]:
-    usage = (sum(piece["usage"] for piece in _each(pieces)) / UNIT).astype(np.float32)
+    total = sum(piece["usage"] for piece in _each(pieces))
+    usage: NDArray[np.float32] = (total / UNIT).astype(np.float32)
     if names is None:
         return usage
     spread = np.zeros(int(names.max()) + 1, np.float32)
@@ -179,7 +180,7 @@ def kl_to_bf16(teacher: Path, precision: TeacherPrecision, corpus: Blocks) -> fl
     total, count = 0.0, 0
     for block, states in zip(chosen, before, strict=True):
         others = _states(model, corpus, slice(block, block + 1))
-        for ours, theirs in zip(states.split(ROWS), others.split(ROWS), strict=True):
+        for ours, theirs in zip(torch.split(states, ROWS), torch.split(others, ROWS), strict=True):
             p, q = ((rows @ head.T).log_softmax(-1) for rows in (ours, theirs))
             total += float((p.exp() * (p - q)).sum())
             count += len(p)
@@ -196,7 +197,7 @@ def logits(model: Any, corpus: Blocks, part: slice) -> Iterator[torch.Tensor]:
     blocks_ = range(*part.indices(corpus.count))
     for start in blocks_[::BATCH]:
         batch = slice(start, min(start + BATCH, blocks_.stop))
-        for chunk in _states(model, corpus, batch).split(ROWS):
+        for chunk in torch.split(_states(model, corpus, batch), ROWS):
             yield chunk @ head.T
 
 

@@ -43,7 +43,7 @@ def _drawn(odds: Tensor, codec: Sampled, row: int) -> tuple[NDArray[Any], NDArra
     reached = proposal.exp().cumsum(-1)
     at = (torch.arange(codec.draws, dtype=reached.dtype) + start) / codec.draws * reached[-1]
     drawn = torch.searchsorted(reached, at, right=True).clamp(max=len(odds) - 1)
-    ids, counts = drawn.unique_consecutive(return_counts=True)
+    ids, counts = torch.unique(drawn, return_counts=True)
     if codec.power == 1:
         return ids.numpy(), counts.numpy().astype(np.uint8)
     weights = counts * (odds[ids] - proposal[ids]).exp()

@@ -2,8 +2,8 @@
 
 A token is stored as the share that it takes of what the likelier ones left over. Shares in (0, 1)
 are angles, `share = sin²(angle)`, and one step of the angle is worth about the same KL wherever it
-is taken (arcsine is what stabilises a binomial's variance; Bartlett 1936): 255 steps cost less than
-1e-5 nats a token. What the last token leaves over is the tail, as exact as the rest even if it is
+is taken (arcsine is what stabilises a binomial's variance; Bartlett 1936): with 255 steps, less than
+1e-5 nats for each token that is listed. What the last token leaves over is the tail, as exact as the rest even if it is
 tiny.
 """
 
@@ -37,9 +37,8 @@ def encode(odds: Tensor, codec: TopK) -> dict[str, NDArray[Any]]:
 
 def decode(shares: NDArray[np.uint8]) -> NDArray[np.float32]:
     """Natural log-probabilities [R, k]; each row's add up to less than 1."""
-    taken_, left = (np.log(part).astype(np.float32)[shares] for part in (SHARES, 1 - SHARES))
-    before = np.cumsum(left, axis=1) - left
-    logp: NDArray[np.float32] = taken_ + before
+    own, left = (np.log(part).astype(np.float32)[shares] for part in (SHARES, 1 - SHARES))
+    logp: NDArray[np.float32] = own + np.cumsum(left, axis=1) - left
     return logp
 
 

@@ -57,6 +57,7 @@ def test_a_tier_as_teacher_speaks_in_the_flagships_ids(
     )
     names = np.load(tiny_family.distilled / "vocabulary.npy")
     ids, _ = open_signal(tmp_path).rows([0])
+    assert ids is not None
     assert np.isin(ids, names).all()
     usage = np.load(tmp_path / "usage.npy")
     assert usage[np.setdiff1d(np.arange(len(usage)), names)].sum() == 0
