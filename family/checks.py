@@ -40,6 +40,9 @@ UNKNOWN = ModelShape(
     layers=1, hidden=32, intermediate=32, heads=1, kv_heads=1, head_dim=16, vocabulary=32
 )
 
+#: Least parameters of a teacher that is held in four bits.
+BILLION = 1_000_000_000
+
 PICKLES = {".bin", ".pt", ".pth", ".ckpt", ".pkl", ".pickle"}
 
 MEASURED_ON_TIER = {"bits_per_byte", "kl", "agreement", "retention"}
@@ -52,6 +55,7 @@ def cross_faults(data: Mapping[str, Any], target_faults: TargetFaults) -> Iterat
     for place in ("flagship", *DATA):
         yield from licence_faults(place, _mapping(data, place))
     yield from _prompt_faults(_mapping(data, "prompts"))
+    yield from _precision_faults(data)
     tiers = {name: tier for name, tier in _mapping(data, "tiers").items() if _is_mapping(tier)}
     if FLAGSHIP in tiers:
         yield Fault(("tiers", FLAGSHIP), "`flagship` is what the family descends from. Rename it.")
@@ -101,6 +105,18 @@ def _prompt_faults(prompts: Mapping[str, Any]) -> Iterator[Fault]:
     settings = _valid(GrammarPrompts, prompts)
     if settings and (fault := fault_of(*split(asked(settings), settings), settings, "prompts")):
         yield Fault(("prompts", "held_out"), fault)
+
+
+def _precision_faults(data: Mapping[str, Any]) -> Iterator[Fault]:
+    """A teacher so small that four bits change what it says more than they save."""
+    shape = _valid(ModelShape, _mapping(data, "flagship").get("shape"))
+    asked = _value(data, "signal", "teacher_precision")
+    if asked == "nf4" and shape and shape.parameters < BILLION:
+        yield Fault(
+            ("signal", "teacher_precision"),
+            f"`nf4` changes what a teacher of {shape.parameters / 1e6:.0f}M parameters says by a "
+            "KL of about 0.3, as much as a student may miss. Use `int8` (about 0.02), or `bf16`.",
+        )
 
 
 # ---- what tiers build on -------------------------------------------------------------------

@@ -25,7 +25,7 @@ from family.parallel.place import here
 from family.progress import report
 from family.signal.codec import open_signal
 from family.signal.rows import Rows
-from family.signal.source import Header, refuse_other
+from family.signal.source import Header, refuse_other, refuse_other_tokens
 from family.spec import Distill
 from family.stage import Edge, Outcome, digest_json, keyed
 from family.store import sha256
@@ -51,6 +51,8 @@ def distill(inputs: Mapping[str, Path], settings: Distill, out: Path) -> Outcome
     if settings.reads_signal:
         refuse_other(inputs["signal"], inputs["teacher"], inputs["corpus"], inputs["student"])
         rows = open_signal(inputs["signal"])
+    elif settings.runs_teacher:
+        refuse_other_tokens(inputs["teacher"], inputs["student"])
     collator = SignalCollator(rows, corpus, inputs["student"])
     teacher = LiveTeacher(inputs["teacher"], inputs["student"]) if settings.runs_teacher else None
     budget = Budget.of(settings, corpus, place.world)

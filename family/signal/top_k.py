@@ -2,9 +2,9 @@
 
 A token is stored as the share that it takes of what the likelier ones left over. Shares in (0, 1)
 are angles, `share = sin²(angle)`, and one step of the angle is worth about the same KL wherever it
-is taken (arcsine is what stabilises a binomial's variance; Bartlett 1936): with 255 steps, less than
-1e-5 nats for each token that is listed. What the last token leaves over is the tail, as exact as the rest even if it is
-tiny.
+is taken (arcsine is what stabilises a binomial's variance; Bartlett 1936): with 255 steps, less
+than 1e-5 nats for each token that is listed. What the last token leaves over is the tail, as exact
+as the rest even if it is tiny.
 """
 
 from collections.abc import Sequence

@@ -7,8 +7,12 @@ from typing import Any
 import torch
 from transformers import BitsAndBytesConfig
 
+from family.errors import DescentError
 from family.spec import TeacherPrecision
 from family.teacher.open import kind_of, load, read_config
+
+#: Weights of a row that share a scale in nf4.
+NF4_BLOCK = 64
 
 
 def held(folder: Path, precision: TeacherPrecision) -> Any:
@@ -17,6 +21,8 @@ def held(folder: Path, precision: TeacherPrecision) -> Any:
     `int8` is LLM.int8 (Dettmers et al. 2022), `nf4` QLoRA's 4-bit format (2023)."""
     if precision == "bf16":
         return load(folder, torch.bfloat16)
+    if precision == "nf4":
+        _check_widths(folder)
     # It says of every layer, every time, that it casts its input.
     logging.getLogger("bitsandbytes").setLevel(logging.ERROR)
     model = kind_of(read_config(folder)).from_pretrained(
@@ -34,3 +40,18 @@ def held(folder: Path, precision: TeacherPrecision) -> Any:
         trust_remote_code=False,
     )
     return model.eval()
+
+
+def _check_widths(folder: Path) -> None:
+    config = read_config(folder)
+    odd = [
+        f"{name} {width}"
+        for name in ("hidden_size", "intermediate_size")
+        if (width := getattr(config, name)) % NF4_BLOCK
+    ]
+    if odd:
+        raise DescentError(
+            f"signal.teacher_precision: nf4 cuts the rows of a matrix into blocks of {NF4_BLOCK} "
+            f"weights, which the teacher's {' and '.join(odd)} cannot be cut into. Use int8 or "
+            f"bf16."
+        )

@@ -398,6 +398,11 @@ def test_all_faults_are_told_at_once_in_the_order_of_the_file(faults: Faults) ->
             "layers: 16}}\n    export: [int4, {precision: int4, block_size: 64}]",
             "tiers.mini.export[1]: int4 stands twice. Leave one of them.",
         ),
+        (
+            "tiers:",
+            "signal: {teacher_precision: nf4}\ntiers:",
+            "signal.teacher_precision: `nf4` changes what a teacher of",
+        ),
         # sources that are not safe
         ("flagship.gguf}", "model.bin}", "flagship.source.path: `.bin` files hold pickled code"),
         (
