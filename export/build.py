@@ -1,7 +1,8 @@
 """A checkpoint in, one folder for ONNX Runtime out.
 
 The graph comes from onnxruntime-genai's model builder: fused attention, standard
-`past_key_values.N.key` names, and a head that shares its weights with the embedding.
+`past_key_values.N.key` names, and a head that shares its weights with the embedding. That of a
+classifier is made of its body's (`export.classes.graph`).
 """
 
 import contextlib
@@ -12,14 +13,16 @@ import math
 import shutil
 from collections.abc import Iterator, Mapping
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any
 
 import onnx_ir as ir
 from onnxruntime_genai.models.builder import create_model, parse_extra_options
 from safetensors import safe_open
 
+from export.classes.graph import SCORE, answer_with_labels, as_decoder, score_of
 from export.graph import name_cache_width, share_int8_embedding
-from export.targets import faults, shape_of
+from export.targets import faults, is_classifier, shape_of
 from family.errors import StageError
 from family.spec import Export
 from family.stage import COMPANIONS, Edge, ModelFacts, Outcome
@@ -27,6 +30,8 @@ from family.stage import COMPANIONS, Edge, ModelFacts, Outcome
 log = logging.getLogger(__name__)
 # It tells of every node of the graph.
 logging.getLogger("onnxruntime.quantization").setLevel(logging.WARNING)
+# It tells of a classifier's head, which the decoder that the builder opens has no use for.
+logging.getLogger("transformers.modeling_utils").setLevel(logging.ERROR)
 
 #: Copied from the checkpoint where it has them and the builder wrote no others.
 COPIED = ("config.json", "generation_config.json", *COMPANIONS)
@@ -35,22 +40,23 @@ COPIED = ("config.json", "generation_config.json", *COMPANIONS)
 def export(inputs: Mapping[str, Path], settings: Export, out: Path) -> Outcome:
     """Write `inputs["model"]`, a Hugging Face folder, as ONNX at the asked precision.
 
-    The folder opens in onnxruntime_genai and in plain onnxruntime. StageError if the checkpoint
+    A decoder's folder opens in onnxruntime_genai and in plain onnxruntime, a classifier's in the
+    latter. StageError if the checkpoint
     cannot be exported."""
     model = inputs["model"]
     config = _checked(model)
     shape = shape_of(config)
 
-    built = out / "built"
-    _build(model, settings, built)
-    graph = ir.load(built / "model.onnx")
-    name_cache_width(graph.graph, shape.head_dim)
-    if settings.precision == "int8" and shape.tied:
-        share_int8_embedding(graph.graph, shape.hidden)
-    ir.save(graph, out / "model.onnx", external_data="model.onnx.data", size_threshold_bytes=256)
-    for name in ("genai_config.json", "tokenizer_config.json"):
-        shutil.move(built / name, out)
-    shutil.rmtree(built)
+    with TemporaryDirectory(dir=out) as work:
+        graph = _graph(model, config, settings, Path(work))
+        ir.save(
+            graph, out / "model.onnx", external_data="model.onnx.data", size_threshold_bytes=256
+        )
+        if is_classifier(config):
+            _pad_at_the_right(model / "tokenizer_config.json", out / "tokenizer_config.json")
+        else:
+            for name in ("genai_config.json", "tokenizer_config.json"):
+                shutil.move(Path(work, "built", name), out)
     _write_compact(model / "tokenizer.json", out / "tokenizer.json")
     for name in COPIED:
         if (model / name).exists() and not (out / name).exists():
@@ -95,9 +101,26 @@ def _refusals(model: Path, config: Mapping[str, Any]) -> Iterator[str]:
             f"weights: only safetensors are read, and there are none (other weights: {found}). "
             f"Save the model with `save_pretrained`."
         )
+    elif is_classifier(config) and score_of(model) is None:
+        yield f"weights: there is no `{SCORE}`, the head of a decoder that classifies."
     if not (model / "tokenizer.json").is_file():
         yield "tokenizer.json is missing. Save the tokenizer beside the model."
     yield from (f"config.json: {fault}" for fault in faults(shape_of(config)))
+
+
+def _graph(model: Path, config: Mapping[str, Any], settings: Export, work: Path) -> ir.Model:
+    """The graph to ship; what else the builder writes lies in `work`/built."""
+    shape, score = shape_of(config), score_of(model) if is_classifier(config) else None
+    decoder = model if score is None else as_decoder(model, config, work / "decoder")
+    _build(decoder, settings, work / "built")
+    graph = ir.load(work / "built" / "model.onnx")
+    if settings.precision == "int8" and (shape.tied or score is not None):
+        share_int8_embedding(graph.graph, shape.hidden)
+    if score is None:
+        name_cache_width(graph.graph, shape.head_dim)
+    else:
+        answer_with_labels(graph.graph, score)
+    return graph
 
 
 def _build(model: Path, settings: Export, out: Path) -> None:
@@ -131,6 +154,11 @@ def _parameters(model: Path) -> int:
             names = weights.keys()
             total += sum(math.prod(weights.get_slice(name).get_shape()) for name in names)
     return total
+
+
+def _pad_at_the_right(source: Path, target: Path) -> None:
+    """Copy a tokenizer's configuration; the graph counts a row's tokens from its first."""
+    target.write_text(json.dumps({**json.loads(source.read_text()), "padding_side": "right"}))
 
 
 def _write_compact(source: Path, target: Path) -> None:

@@ -1,9 +1,12 @@
-"""Which shapes the exported files can run. Pure, so that a shape is refused before training."""
+"""Which models can be exported. Pure, so that a shape is refused before training."""
 
 from collections.abc import Iterator, Mapping
 from typing import Any, NamedTuple
 
 from family.spec import ModelShape
+
+#: How the names of the two kinds of model end, in `architectures` of a config.json.
+DECODER, CLASSIFIER = "ForCausalLM", "ForSequenceClassification"
 
 #: What each width must be a multiple of, and who needs that.
 MULTIPLES = {
@@ -49,6 +52,11 @@ def _nearest(found: int, multiple: int) -> str:
     below = found // multiple * multiple
     choices = [str(value) for value in (below, below + multiple) if value]
     return f"Use {' or '.join(choices)}."
+
+
+def is_classifier(config: Mapping[str, Any]) -> bool:
+    """Whether a Hugging Face config.json describes a classifier of texts."""
+    return str(config["architectures"][0]).endswith(CLASSIFIER)
 
 
 def shape_of(config: Mapping[str, Any]) -> ModelShape:

@@ -12,13 +12,16 @@ import torch
 
 from export.bench import BASELINE, timings, torch_threads
 from export.checkpoint import Checkpoint
+from export.classes.verify import verify as verify_classifier
 from export.compare import CHECKPOINT, Score, greedy_matches, scores
 from export.runtime import Session, Timing
+from export.size import megabytes
+from export.targets import is_classifier
 from family.errors import StageError
 from family.evaluate.protocol import Conversation, Protocol, held_out
 from family.spec import Precision, Verify
 from family.stage import Metric, Outcome
-from family.store import MANIFEST, OUTCOME, sha256
+from family.store import sha256
 
 RESAMPLES = 1000
 GREEDY_PROMPTS = 4
@@ -29,9 +32,12 @@ SIDE_BY_SIDE = 8
 def verify(inputs: Mapping[str, Path], settings: Verify, out: Path) -> Outcome:
     """Score and time every exported file against the checkpoint that it came from.
 
-    The held-out conversations go through `inputs["model"]` in PyTorch and through each of
-    "fp32", "int8" and "int4" that is there, in ONNX Runtime."""
+    The held-out conversations, or a classifier's rows, go through `inputs["model"]` in PyTorch and
+    through each of "fp32", "int8" and "int4" that is there, in ONNX Runtime."""
     model, corpus = inputs["model"], inputs["corpus"]
+    config = json.loads((model / "config.json").read_text())
+    if is_classifier(config):
+        return verify_classifier(inputs, settings, out)
     files = {name: inputs[name] for name in get_args(Precision) if name in inputs}
     protocols = {name: Protocol(corpus, RESAMPLES, name) for name in files}
     conversations = held_out(corpus, model)
@@ -64,7 +70,7 @@ def verify(inputs: Mapping[str, Path], settings: Verify, out: Path) -> Outcome:
 
     taken = timings(model, files, prompts[0], settings)
     for name, protocol in protocols.items():
-        metrics.append(_size(protocol, files[name]))
+        metrics.append(megabytes(protocol, files[name]))
         metrics += _speed(protocol, taken, len(prompts[0]), settings)
     return Outcome(
         metrics=tuple(metrics),
@@ -124,16 +130,6 @@ def _exactness(
     yield protocol.plain(
         "greedy_match", greedy_match, count, "tokens", reference=reference, prompts=GREEDY_PROMPTS
     )
-
-
-def _size(protocol: Protocol, folder: Path) -> Metric:
-    """Megabytes that go onto a device: all files but the store's own records."""
-    sizes = [
-        path.stat().st_size
-        for path in folder.rglob("*")
-        if path.is_file() and path.name not in (MANIFEST, OUTCOME)
-    ]
-    return protocol.plain("megabytes", sum(sizes) / 1e6, len(sizes), "files")
 
 
 def _speed(

@@ -44,7 +44,7 @@ MIDDLE = modules(
     "family/evaluate/*.py",
     "family/parallel/*.py",
 )
-EXPORT = modules("export/*.py")
+EXPORT = modules("export/*.py", "export/classes/*.py")
 
 
 def loaded_by(module: str) -> set[str]:

@@ -1,10 +1,16 @@
 """A tiny real flagship: a llama with a byte-level BPE tokenizer and a chat template."""
 
+from collections.abc import Sequence
 from pathlib import Path
 
 import torch
 from tokenizers import AddedToken, Tokenizer, decoders, models, pre_tokenizers, trainers
-from transformers import LlamaConfig, LlamaForCausalLM, PreTrainedTokenizerFast
+from transformers import (
+    LlamaConfig,
+    LlamaForCausalLM,
+    LlamaForSequenceClassification,
+    PreTrainedTokenizerFast,
+)
 
 TEXT = [
     "The lion eats meat and lives on the plains of Africa.",
@@ -69,6 +75,20 @@ def model_folder(folder: Path, *, seed: int = 0, steps: int = 0, **changes: int 
     if steps:
         _teach(model, words, steps)
     model.save_pretrained(folder)
+    words.save_pretrained(folder)
+    return folder
+
+
+def classifier_folder(
+    folder: Path, labels: Sequence[str], *, seed: int = 0, **changes: int | bool
+) -> Path:
+    """Write a tiny random llama that labels text, with its tokenizer, to `folder`."""
+    torch.manual_seed(seed)
+    words = tokenizer()
+    shape = config(len(words), **{"num_hidden_layers": 2, **changes})
+    shape.id2label = dict(enumerate(labels))
+    shape.label2id = {label: index for index, label in enumerate(labels)}
+    LlamaForSequenceClassification(shape).save_pretrained(folder)
     words.save_pretrained(folder)
     return folder
 

@@ -79,26 +79,29 @@ def accuracy_drop(
     protocol: Protocol, rows: Sequence[Row], logits: Floats, other: Floats, reference: str
 ) -> Iterator[Metric]:
     """By how much accuracy lies below the other model's, as a share of the rows with a known
-    label; nothing if there are none. `reference` is the other's digest."""
+    label; nothing if there are none. `reference`, here and below, is the other's digest."""
     if sum(known := _known(rows)):
         pairs = zip(_right(rows, other), _right(rows, logits), strict=True)
         lost = [before - after for before, after in pairs]
         yield protocol.metric("accuracy_drop", lost, known, "rows", reference=reference)
 
 
-def likeness(
-    protocol: Protocol, rows: Sequence[Row], logits: Floats, other: Floats, reference: str
-) -> Iterator[Metric]:
-    """How close a model comes to another, whose digest is `reference`.
+def likeness(protocol: Protocol, logits: Floats, other: Floats, reference: str) -> Iterator[Metric]:
+    """How alike two models answer, right or wrong.
 
     agreement   share of the rows that both label alike
-    kl          KL(other || model), mean nats per row
-    retention   accuracy over the other's; left out where the other is never right"""
-    ones = [1.0] * len(rows)
+    kl          KL(other || model), mean nats per row"""
+    ones = [1.0] * len(logits)
     agreed = np.equal(logits.argmax(-1), other.argmax(-1)).astype(float).tolist()
     kl = divergence(other, logits).tolist()
     yield protocol.metric("agreement", agreed, ones, "rows", reference=reference)
     yield protocol.metric("kl", kl, ones, "rows", reference=reference)
+
+
+def retention(
+    protocol: Protocol, rows: Sequence[Row], logits: Floats, other: Floats, reference: str
+) -> Iterator[Metric]:
+    """Accuracy over the other model's; nothing where that is never right."""
     if sum(theirs := _right(rows, other)):
         ours = _right(rows, logits)
         yield protocol.metric("retention", ours, theirs, "rows", reference=reference)

@@ -55,6 +55,11 @@ MetricName = Literal[
     "decode_tokens_per_second",
     "decode_ratio",
     "time_to_first_token_ms",
+    "accuracy",
+    "accuracy_drop",
+    "ms_per_row",
+    "row_ratio",
+    "rows_per_second",
 ]
 
 

@@ -14,6 +14,7 @@ from family.evaluate.classes import (
     held_out,
     labels,
     likeness,
+    retention,
 )
 from family.evaluate.protocol import Protocol
 from family.stage import Metric
@@ -97,20 +98,20 @@ def test_accuracy_counts_the_rows_whose_label_is_known(corpus: Path) -> None:
     assert list(accuracy(protocol, rows(UNKNOWN, UNKNOWN), says(0, 1))) == []
 
 
-def test_likeness_is_over_all_rows_and_retention_over_known_ones(corpus: Path) -> None:
-    ours, theirs = says(0, 1, 0, 2), says(0, 1, 2, 2)
+def test_likeness_is_over_all_rows(corpus: Path) -> None:
     protocol = Protocol(corpus, 200, "model")
-    found = by_name(*likeness(protocol, rows(0, 1, 2, UNKNOWN), ours, theirs, "f" * 64))
-    assert found["agreement"].value == 0.75
-    assert found["agreement"].n == 4
-    assert found["retention"].value == pytest.approx(2 / 3)
+    found = by_name(*likeness(protocol, says(0, 1, 0, 2), says(0, 1, 2, 2), "f" * 64))
+    assert (found["agreement"].value, found["agreement"].n) == (0.75, 4)
     odds = np.exp([5.0, 0, 0]) / np.exp([5.0, 0, 0]).sum()
     assert found["kl"].value == pytest.approx((odds[0] - odds[1]) * 5 / 4, rel=1e-5)
 
 
-def test_a_reference_that_is_never_right_has_no_retention(corpus: Path) -> None:
-    found = likeness(Protocol(corpus, 200, "model"), rows(0, 1), says(0, 1), says(1, 0), "f" * 64)
-    assert set(by_name(*found)) == {"agreement", "kl"}
+def test_retention_is_over_what_the_reference_gets_right(corpus: Path) -> None:
+    protocol, known = Protocol(corpus, 200, "model"), rows(0, 1, 2, UNKNOWN)
+    ours, theirs = says(0, 1, 0, 2), says(0, 1, 2, 2)
+    (found,) = retention(protocol, known, ours, theirs, "f" * 64)
+    assert found.value == pytest.approx(2 / 3)
+    assert list(retention(protocol, rows(0, 1), says(0, 1), says(1, 0), "f" * 64)) == []
 
 
 def test_an_interval_leaves_out_resamples_without_a_known_row(corpus: Path) -> None:
