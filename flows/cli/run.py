@@ -1,11 +1,16 @@
 """`descent run`."""
 
+import json
 from pathlib import Path
 
 import click
 
-from flows.cli.options import model_argument, store_option
+from export.targets import is_classifier
+from flows.cli.options import json_option, model_argument, store_option
 from flows.cli.reading import lineage
+
+#: Labels that a classifier prints, at most.
+LABELS = 5
 
 
 @click.command("run")
@@ -33,12 +38,20 @@ from flows.cli.reading import lineage
     show_default=True,
     help="0 takes the likeliest token each time.",
 )
+@json_option
 def command(
-    model: str, prompt: str, store: Path, precision: str, max_tokens: int, temperature: float
+    model: str,
+    prompt: str,
+    store: Path,
+    precision: str,
+    max_tokens: int,
+    temperature: float,
+    as_json: bool,
 ) -> None:
     """Answer PROMPT with a shipped file of MODEL, on ONNX Runtime.
 
-    MODEL is a tier, or one of its file sets: `edge/int8`.
+    MODEL is a tier, or one of its file sets: `edge/int8`. One that classifies prints the likeliest
+    labels with their odds; with --json, all of them.
 
     \b
     Example:
@@ -50,11 +63,36 @@ def command(
     if reference.name.count("/") == 1:
         reference = found.resolve(f"{reference.name}/{precision}")
 
-    from export.runtime import stream
     from flows.cli.bar import bar
 
     with bar("fetching") as hear:
         folder = found.store.fetch(reference.key, hear)
-    for piece in stream(folder, prompt, max_tokens, temperature):
+    if is_classifier(json.loads((folder / "config.json").read_text())):
+        _label(folder, prompt, as_json)
+    else:
+        _answer(folder, prompt, max_tokens, temperature, as_json)
+
+
+def _label(folder: Path, text: str, as_json: bool) -> None:
+    from export.classes.runtime import guesses
+    from flows.cli.show import json as show_json
+
+    found = guesses(folder, text)
+    if as_json:
+        show_json([guess._asdict() for guess in found])
+        return
+    for guess in found[:LABELS]:
+        click.echo(f"{guess.odds:6.1%}  {guess.label}")
+
+
+def _answer(folder: Path, prompt: str, max_tokens: int, temperature: float, as_json: bool) -> None:
+    from export.runtime import stream
+    from flows.cli.show import json as show_json
+
+    pieces = stream(folder, prompt, max_tokens, temperature)
+    if as_json:
+        show_json({"answer": "".join(pieces)})
+        return
+    for piece in pieces:
         click.echo(piece, nl=False)
     click.echo()

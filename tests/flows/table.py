@@ -82,6 +82,7 @@ def evaluate(inputs: Mapping[str, Path], settings: Evaluate, out: Path) -> Outco
 
 def export(inputs: Mapping[str, Path], settings: Export, out: Path) -> Outcome:
     _write(inputs, settings, out / "model.onnx")
+    (out / "config.json").write_text('{"architectures": ["LlamaForCausalLM"]}')
     kind: EdgeKind = "exported_from" if settings.precision == "fp32" else "quantized_from"
     return Outcome(model=_facts(settings.precision), edges=(Edge(kind=kind, parent="model"),))
 

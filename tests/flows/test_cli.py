@@ -68,7 +68,7 @@ def test_every_option_says_what_it_does(name: str) -> None:
 
 def test_every_command_that_reads_takes_json_and_a_store() -> None:
     leaves = {name for name, one in COMMANDS.items() if not isinstance(one, click.Group)}
-    doing = {"descent build", "descent run", "descent rebuild", "descent deploy", "descent serve"}
+    doing = {"descent build", "descent rebuild", "descent deploy", "descent serve"}
     assert leaves - set(READING) == doing
     for name in leaves:
         assert "store" in {one.name for one in COMMANDS[name].params}
@@ -224,6 +224,26 @@ def test_run_streams_the_shipped_int4_file(built: Path, monkeypatch: pytest.Monk
     assert (result.exit_code, result.stdout) == (0, "Wrap it in cloth.\n")
     shown = descent("lineage", "show", "edge/int4", "--json", "--store", built).stdout
     assert asked == [(Path(json.loads(shown)["folder"]), "How?", 9, 0.0)]
+    result = descent("run", "edge", "How?", "--json", "--store", built)
+    assert json.loads(result.stdout) == {"answer": "Wrap it in cloth."}
+
+
+def test_run_prints_the_likeliest_labels_of_a_classifier(
+    built: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from export.classes import runtime
+    from flows.cli import run
+
+    odds = {"transfer": 0.91, "balance": 0.05, **{f"other {n}": 0.01 for n in range(4)}}
+    monkeypatch.setattr(run, "is_classifier", lambda config: True)
+    monkeypatch.setattr(
+        runtime, "guesses", lambda folder, text: [runtime.Guess(*pair) for pair in odds.items()]
+    )
+    result = descent("run", "edge", "Send it to Mia.", "--store", built)
+    assert result.stdout.splitlines()[:2] == [" 91.0%  transfer", "  5.0%  balance"]
+    assert len(result.stdout.splitlines()) == 5
+    result = descent("run", "edge", "Send it to Mia.", "--json", "--store", built)
+    assert [one["label"] for one in json.loads(result.stdout)] == list(odds)
 
 
 @pytest.mark.parametrize("name", sorted(set(READING) - {"descent plan", "descent doctor"}))
