@@ -120,7 +120,8 @@ def _of_classes(inputs: Mapping[str, Path], settings: Evaluate) -> Outcome:
     return Outcome(
         metrics=(
             *classes.accuracy(protocol, rows, ours),
-            *classes.likeness(protocol, rows, ours, theirs, reference),
+            *classes.likeness(protocol, ours, theirs, reference),
+            *classes.retention(protocol, rows, ours, theirs, reference),
             *classes.accuracy(of_reference, rows, theirs),
         )
     )
