@@ -7,6 +7,7 @@ keeps the cache in place: for people, and for timing.
 import json
 import time
 from collections.abc import Iterator, Mapping
+from itertools import islice
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -44,14 +45,16 @@ class Session:
 
     def greedy(self, ids: Ids, count: int) -> Ids:
         """The `count` tokens that follow `ids` [T], the likeliest each time; end tokens too."""
-        found: list[int] = []
+        return np.fromiter(islice(self.follow(ids), count), np.int64)
+
+    def follow(self, ids: Ids) -> Iterator[int]:
+        """The tokens that follow `ids` [T], the likeliest each time, without end."""
         cache: Cache = self._empty
-        while len(found) < count:
+        while True:
             outputs = self._session.run(["logits", *self._presents], _feed(ids, cache))
             cache = dict(zip(self._empty, outputs[1:], strict=True))
-            found.append(int(outputs[0][0, -1].argmax()))
-            ids = np.array(found[-1:])
-        return np.array(found)
+            ids = outputs[0][0, -1:].argmax(-1)
+            yield int(ids[0])
 
 
 def _feed(ids: Ids, cache: Cache) -> dict[str, NDArray[Any]]:

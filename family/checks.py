@@ -23,6 +23,7 @@ from family.spec import (
     Bound,
     Corpus,
     Distill,
+    Evaluate,
     Export,
     FamilySpec,
     GrammarPrompts,
@@ -64,6 +65,7 @@ def cross_faults(data: Mapping[str, Any], target_faults: TargetFaults) -> Iterat
         yield from _distill_faults(name, tier)
         yield from _loss_faults(name, tier, _value(data, "signal", "codec", "kind"))
         yield from _gate_faults(name, tier)
+        yield from _capability_faults(name, tier, data)
     yield from _shape_faults(data, tiers, target_faults)
     yield from rebuild_faults(_mapping(data, "rebuild"), data.get("family"))
     if spec := _valid(FamilySpec, data):
@@ -237,7 +239,9 @@ def _gate_faults(name: str, tier: Mapping[str, Any]) -> Iterator[Fault]:
                 f"{name} exports no {bound.file} file. Add {bound.file} to tiers.{name}.export, "
                 "or drop the bound.",
             )
-        if not bound.file and bound.metric not in MEASURED_ON_TIER:
+        if ":" in bound.metric:
+            yield from _asked_faults(name, tier, bound, place)
+        elif not bound.file and bound.metric not in MEASURED_ON_TIER:
             yield Fault(
                 (*place, "file"),
                 f"missing, and {bound.metric} is measured on files alone. Add `file`.",
@@ -250,6 +254,64 @@ def _gate_faults(name: str, tier: Mapping[str, Any]) -> Iterator[Fault]:
             yield Fault((*place, "file"), f"{bound.metric} is measured on fp32 alone. Use fp32.")
         if bound.min is not None and bound.max is not None and bound.min > bound.max:
             yield Fault(place, f"no figure is at least {bound.min:g} and at most {bound.max:g}.")
+
+
+# ---- tasks ---------------------------------------------------------------------------------
+
+
+def _capability_faults(
+    name: str, tier: Mapping[str, Any], data: Mapping[str, Any]
+) -> Iterator[Fault]:
+    place: Path = ("tiers", name, "evaluate")
+    evaluate = _valid(Evaluate, _mapping(tier, "evaluate"))
+    if not evaluate:
+        return
+    if evaluate.rouge and _value(data, "prompts", "kind") != "file":
+        yield Fault(
+            (*place, "rouge"),
+            "there is nothing to hold answers against. ROUGE asks for `prompts` of `kind: file` "
+            "whose rows have a `reference`.",
+        )
+    if not (asked := evaluate.lm_eval):
+        return
+    if "rows" in data:
+        yield Fault(
+            (*place, "lm_eval"),
+            "these tasks ask for text, and a classifier answers with a class. Leave it out.",
+        )
+    exported = [export.precision for export in _exports(tier)]
+    for index, precision in enumerate(asked.files or ()):
+        if precision not in exported:
+            yield Fault(
+                (*place, "lm_eval", "files", index),
+                f"{name} exports no {precision} file. Add {precision} to tiers.{name}.export, or "
+                "leave it out here.",
+            )
+    context = _valid(Shape, _value(tier, "start", "shape") or {})
+    if context and context.context and context.context < asked.context:
+        yield Fault(
+            (*place, "lm_eval", "context"),
+            f"{asked.context} is more than {name} reads. Use at most {context.context} for every "
+            "tier, or raise its shape.context.",
+        )
+
+
+def _asked_faults(name: str, tier: Mapping[str, Any], bound: Bound, place: Path) -> Iterator[Fault]:
+    """Why nothing measures a task's figure."""
+    evaluate = _valid(Evaluate, _mapping(tier, "evaluate"))
+    if not evaluate:
+        return
+    where, task = (*place, "metric"), bound.metric.partition(":")[0]
+    asked, rouge = evaluate.lm_eval, task == "rouge" and evaluate.rouge
+    if not asked and not rouge:
+        part = "rouge" if task == "rouge" else "lm_eval"
+        yield Fault(where, f"{name} is asked no tasks. Add `evaluate: {{{part}: ...}}`.")
+    elif bound.file and rouge:
+        yield Fault((*place, "file"), "rouge is measured on the tier itself. Leave out `file`.")
+    elif bound.file and asked and asked.files is not None and bound.file not in asked.files:
+        yield Fault(
+            (*place, "file"), f"evaluate.lm_eval.files leaves {bound.file} out. Add it there."
+        )
 
 
 # ---- shapes --------------------------------------------------------------------------------

@@ -23,15 +23,17 @@ from family.spec import (
     Flagship,
     FullVocabulary,
     GrammarPrompts,
+    LMEval,
     ModelShape,
     PruneStart,
     RandomStart,
     Responses,
+    Rouge,
     Signal,
     TrimmedVocabulary,
     Verify,
 )
-from family.stage import Settings
+from family.stage import Settings, keyed
 from family.store import Manifest
 
 FindManifest = Callable[[str], Manifest | None]
@@ -108,6 +110,9 @@ PACE = {
     "evaluate": Pace(START + 2, FORWARD),
     "export": Pace(START + 5, 7e-8),
     "verify": Pace(START + 10, FORWARD),
+    "capabilities": Pace(START + 10, FORWARD),
+    "references": Pace(0.1),
+    "rouge": Pace(START + 2, 1 / (700 * 134.5e6)),
     "gate": Pace(0.1),
 }
 
@@ -199,6 +204,8 @@ RUNS = {
     "evaluate": ("model", "reference"),
     "export": ("model",),
     "verify": ("model",),
+    "capabilities": ("model", "fp32", "int8", "int4"),
+    "rouge": ("model",),
 }
 
 
@@ -218,7 +225,7 @@ def calibrated(
 def _sealed_size(spec: FamilySpec, sealed: Manifest, manifest: FindManifest) -> Size | None:
     """How large a step was; None if the store no longer knows."""
     stage, inputs = sealed.recipe["stage"], sealed.recipe["inputs"]
-    runs = [manifest(inputs.get(name, "")) for name in RUNS.get(stage, ())]
+    runs = [manifest(inputs[name]) for name in RUNS.get(stage, ()) if name in inputs]
     if sealed.recipe["settings"].get("signal") == "live":
         runs.append(manifest(inputs["teacher"]))
     if stage == "flagship":
@@ -325,7 +332,20 @@ class Sizes:
                 return None if self._corpus is None else round(self._corpus * _held(self._spec))
             case Distill():
                 return settings.tokens
+            case LMEval():
+                return self._asked(settings)
+            case Rouge(max_tokens=longest):
+                references = self._fact("/references", "references")
+                held = references or (self._prompts and self._prompts[1])
+                return None if held is None else held * (PROMPT_TOKENS + longest)
         return 0
+
+    def _asked(self, settings: LMEval) -> int | None:
+        """Tokens of tasks, which are data of their own: as many as a model has read of them."""
+        for found in self._sealed.values():
+            if found and found.recipe["settings"] == keyed(settings):
+                return int(found.outcome.facts["tokens"])
+        return None
 
     # ---- shapes
 
@@ -361,7 +381,7 @@ class Sizes:
             return [self.shapes[FLAGSHIP]]
         if isinstance(settings, Distill) and settings.runs_teacher:
             names = (*names, "teacher")
-        makers = (step.sources[name] for name in names)
+        makers = (step.sources[name] for name in names if name in step.sources)
         return [self.shapes[maker.partition("/")[0] or FLAGSHIP] for maker in makers]
 
     # ---- bytes
@@ -417,4 +437,9 @@ class Sizes:
                 return BASE_MEMORY + 4 * models[0].parameters + 2 * models[-1].parameters + logits
             case Export() | Verify():
                 return BASE_MEMORY + 12 * models[0].parameters
+            case LMEval(batch=batch, context=context):
+                logits = 8 * batch * context * models[0].vocabulary
+                return BASE_MEMORY + 4 * models[0].parameters + logits
+            case Rouge(batch=batch):
+                return BASE_MEMORY + 4 * models[0].parameters + 8 * batch * models[0].vocabulary
         return BASE_MEMORY

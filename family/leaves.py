@@ -11,6 +11,8 @@ from typing import Any
 from family.corpus import prompts, rows, text
 from family.corpus.split import fault_of, split
 from family.errors import DescentError, SpecError
+from family.evaluate.references import held_out as references
+from family.evaluate.tasks import files, installed
 from family.faults import Fault, written
 from family.plan import Leaves
 from family.spec import (
@@ -44,7 +46,8 @@ PICKLES = ("*.bin", "*.pt", "*.pth", "*.ckpt", "*.pkl")
 
 
 def leaves(spec: FamilySpec, cache: Path | None) -> Leaves:
-    """Digests of the flagship's weights, of the files to teach with and of its licence's text.
+    """Digests of the flagship's weights, of the files to teach with, of its licence's text, and of
+    what tiers are asked tasks with.
 
     `cache` is a JSON file that remembers the digests of unchanged files; None reads each file
     anew. Raises SpecError if something is not there, or is not what the spec pins.
@@ -55,6 +58,14 @@ def leaves(spec: FamilySpec, cache: Path | None) -> Leaves:
     data = {name: held for name, held in spec.data.items() if isinstance(held, FromFile)}
     brought = {"flagship": partial(_flagship, spec), "licence": partial(_licence, spec)}
     brought |= {name: partial(_data, name, held) for name, held in data.items()}
+    asked = {name: one for name, tier in spec.tiers.items() if (one := tier.evaluate.lm_eval)}
+    for name, one in asked.items():
+        brought["harness"] = partial(_package, "lm_eval", name)
+        if one.include:
+            brought[one.include] = partial(_tasks, one.include, name)
+    for name, tier in spec.tiers.items():
+        if tier.evaluate.rouge and isinstance(spec.prompts, FilePrompts):
+            brought["rouge"] = partial(_rouge, spec.prompts, name)
     for name, digest in brought.items():
         try:
             found[name] = digest(digests.of)
@@ -68,6 +79,8 @@ def leaves(spec: FamilySpec, cache: Path | None) -> Leaves:
         flagship=found["flagship"],
         data={name: found[name] for name in data},
         licence=found["licence"] or None,
+        harness=found.get("harness"),
+        tasks={one.include: found[one.include] for one in asked.values() if one.include},
     )
 
 
@@ -198,6 +211,37 @@ def _licence(spec: FamilySpec, digest_of: DigestOf) -> str:
         kind = "is a folder, not a file" if path.is_dir() else "does not exist"
         raise _LeafError(place, f"{path} {kind}. Check the path.")
     return digest_of(path)
+
+
+def _package(name: str, tier: str, digest_of: DigestOf) -> str:
+    """Digest of the name and version of a package that scores with."""
+    try:
+        return hashlib.sha256(installed(name).encode()).hexdigest()
+    except DescentError as error:
+        part = "rouge" if name == "rouge_score" else name
+        raise _LeafError(("tiers", tier, "evaluate", part), str(error)) from None
+
+
+def _tasks(folder: str, tier: str, digest_of: DigestOf) -> str:
+    """Digest of task files and of the data that they name."""
+    try:
+        found = files(Path(folder))
+    except DescentError as error:
+        place = ("tiers", tier, "evaluate", "lm_eval", "include")
+        raise _LeafError(place, str(error)) from None
+    lines = "".join(f"{digest_of(path)}  {name}\n" for name, path in found.items())
+    return hashlib.sha256(lines.encode()).hexdigest()
+
+
+def _rouge(prompts: FilePrompts, tier: str, digest_of: DigestOf) -> str:
+    """Digest of the measure; there have to be references, too."""
+    digest = _package("rouge_score", tier, digest_of)
+    if Path(prompts.path).is_file():  # if not, that is told of the prompts
+        try:
+            list(references(prompts))
+        except DescentError as error:
+            raise _LeafError(("tiers", tier, "evaluate", "rouge"), str(error)) from None
+    return digest
 
 
 class _Digests:

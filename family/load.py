@@ -16,7 +16,7 @@ from pydantic import ValidationError
 from family.checks import TargetFaults, cross_faults
 from family.errors import SpecError
 from family.faults import Fault, shown, spec_faults, written
-from family.spec import FamilySpec, FromFile
+from family.spec import FamilySpec, FromFile, Tier
 
 Place = tuple[str | int, ...]
 
@@ -180,10 +180,21 @@ def _with_absolute_paths(spec: FamilySpec, folder: Path) -> FamilySpec:
     if text:
         text = str(folder / Path(text).expanduser())
     flagship = spec.flagship.model_copy(update={"source": source, "licence_file": text})
-    return spec.model_copy(update={"flagship": flagship, **data})
+    tiers = {name: _with_absolute_tasks(tier, folder) for name, tier in spec.tiers.items()}
+    return spec.model_copy(update={"flagship": flagship, "tiers": tiers, **data})
 
 
 def _absolute(held: FromFile, folder: Path) -> dict[str, str]:
     """The paths of a file to teach with."""
     named = {name: getattr(held, name, None) for name in ("path", "held_out_path")}
     return {name: str(folder / Path(path).expanduser()) for name, path in named.items() if path}
+
+
+def _with_absolute_tasks(tier: Tier, folder: Path) -> Tier:
+    asked = tier.evaluate.lm_eval
+    if not asked or not asked.include:
+        return tier
+    include = str(folder / Path(asked.include).expanduser())
+    lm_eval = asked.model_copy(update={"include": include})
+    evaluate = tier.evaluate.model_copy(update={"lm_eval": lm_eval})
+    return tier.model_copy(update={"evaluate": evaluate})

@@ -22,6 +22,8 @@ HeavyStage = Literal[
     "evaluate",
     "export",
     "verify",
+    "capabilities",
+    "rouge",
 ]
 
 

@@ -8,13 +8,15 @@ and for each tier:                            │        │
            start ── distill ──┬── evaluate ──┬── gate
                               ├── export:* ──┤
                               └── verify ────┘
+and where a tier is asked for them, of the flagship, of the tier and of its files:
+                    capabilities · rouge ────┘
 """
 
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
-from family.spec import FLAGSHIP, FamilySpec, FullVocabulary, PruneStart, Tier
+from family.spec import FLAGSHIP, FamilySpec, FullVocabulary, LMEval, PruneStart, Tier
 from family.stage import Recipe, Settings, Stage, differences
 from family.store import Manifest
 
@@ -49,6 +51,10 @@ class Leaves:
     data: Mapping[str, str] = field(default_factory=dict)
     """Of the files that it is taught with, by their place in the family file."""
     licence: str | None = None
+    harness: str | None = None
+    """SHA-256 of the name and version of the package that asks tasks; None if none are asked."""
+    tasks: Mapping[str, str] = field(default_factory=dict)
+    """Of folders of task files and the data that they name, by the folder."""
 
 
 @dataclass(frozen=True)
@@ -66,9 +72,9 @@ def steps(spec: FamilySpec, leaves: Leaves, stages: Mapping[str, Stage]) -> list
     opened = "base" if spec.post_train else "flagship"
     weights = {"weights": leaves.flagship}
     graph.add("", opened, spec.flagship, "flagship", {}, leaf=weights, stage="flagship")
+    brought = {name: {"file": digest} for name, digest in leaves.data.items()}
     for name, data in spec.data.items():
-        brought = {"file": leaves.data[name]} if name in leaves.data else {}
-        graph.add("", name, data, name, {}, leaf=brought)
+        graph.add("", name, data, name, {}, leaf=brought.get(name))
     # Who answers prompts is the model that was opened: the answers are what it may be trained on.
     flagship = {"flagship": f"/{opened}"}
     data_sets = {name: f"/{name}" for name in spec.data}
@@ -94,12 +100,25 @@ def steps(spec: FamilySpec, leaves: Leaves, stages: Mapping[str, Stage]) -> list
         if listened:
             sources["signal"] = "/signal"
         graph.add("", "vocabulary", spec.vocabulary, "vocabulary", sources)
+    if spec.prompts and any(tier.evaluate.rouge for tier in spec.tiers.values()):
+        graph.add("", "references", spec.prompts, "prompts", {}, leaf=brought.get("prompts"))
+    # The flagship is asked before any tier is begun, and once, whichever tiers are asked the same.
+    asked = {name: _ask_flagship(graph, leaves, name, tier) for name, tier in spec.tiers.items()}
     for name, tier in spec.tiers.items():
-        _add_tier(graph, spec, name, tier, trimmed=trimmed)
+        _add_tier(graph, spec, leaves, name, tier, asked[name], trimmed=trimmed)
     return graph.steps
 
 
-def _add_tier(graph: "_Graph", spec: FamilySpec, name: str, tier: Tier, *, trimmed: bool) -> None:
+def _add_tier(
+    graph: "_Graph",
+    spec: FamilySpec,
+    leaves: Leaves,
+    name: str,
+    tier: Tier,
+    asked: Mapping[str, str],
+    *,
+    trimmed: bool,
+) -> None:
     where = f"tiers.{name}"
     corpus = {"corpus": "/corpus"}
     taught = {"teacher": _model(tier.teacher), **corpus}
@@ -135,11 +154,59 @@ def _add_tier(graph: "_Graph", spec: FamilySpec, name: str, tier: Tier, *, trimm
     if files:
         sources = {**model, **corpus, **files}
         scores["verify"] = graph.add(name, "verify", tier.verify, f"{where}.verify", sources)
+    scores |= _ask_tier(graph, leaves, name, tier, model | files, asked)
     graph.add(name, "gate", tier.gate, f"{where}.gate", scores)
 
 
 def _reads_signal_of(teacher: str, tier: Tier) -> bool:
     return tier.teacher == teacher and tier.distill.reads_signal
+
+
+def _ask_flagship(graph: "_Graph", leaves: Leaves, name: str, tier: Tier) -> dict[str, str]:
+    """The steps that ask the flagship what a tier is asked."""
+    found, where = {}, f"tiers.{name}.evaluate"
+    if tasks := tier.evaluate.lm_eval:
+        model, leaf = {"model": "/flagship"}, _brought(tasks, leaves)
+        found["capabilities"] = graph.shared(
+            name, "capabilities", tasks, f"{where}.lm_eval", model, leaf
+        )
+    if rouge := tier.evaluate.rouge:
+        sources = {"model": "/flagship", "references": "/references"}
+        found["rouge"] = graph.shared(name, "rouge", rouge, f"{where}.rouge", sources, {})
+    return found
+
+
+def _ask_tier(
+    graph: "_Graph",
+    leaves: Leaves,
+    name: str,
+    tier: Tier,
+    models: Mapping[str, str],
+    flagship: Mapping[str, str],
+) -> dict[str, str]:
+    """The steps that ask a tier, and each of its files; `flagship` are those that asked it."""
+    found, where = {}, f"tiers.{name}.evaluate"
+    if tasks := tier.evaluate.lm_eval:
+        for about in ("model", *tasks.scored(tuple(one.precision for one in tier.export))):
+            step = "capabilities" if about == "model" else f"capabilities:{about}"
+            sources = {about: models[about], "reference": flagship["capabilities"]}
+            leaf = _brought(tasks, leaves)
+            found[step] = graph.add(name, step, tasks, f"{where}.lm_eval", sources, leaf=leaf)
+    if rouge := tier.evaluate.rouge:
+        sources = {
+            "model": models["model"],
+            "references": "/references",
+            "reference": flagship["rouge"],
+        }
+        found["rouge"] = graph.add(name, "rouge", rouge, f"{where}.rouge", sources)
+    return found
+
+
+def _brought(tasks: LMEval, leaves: Leaves) -> dict[str, str]:
+    """What the user brought that decides what a model is asked."""
+    own = leaves.tasks.get(tasks.include) if tasks.include else None
+    found = {"harness": leaves.harness, "tasks": own}
+    return {name: digest for name, digest in found.items() if digest}
 
 
 def _model(name: str) -> str:
@@ -166,13 +233,39 @@ class _Graph:
         """Append a step whose inputs come from other steps, by their ids; its own id.
 
         Its name begins with its `stage`'s, unless another is given."""
-        made_by = self.stages[stage or name.partition(":")[0]]
-        inputs = {**(leaf or {}), **{key: self._keys[source] for key, source in sources.items()}}
-        recipe = Recipe(made_by.name, made_by.version, settings, inputs)
+        recipe = self._recipe(stage or name.partition(":")[0], settings, sources, leaf or {})
         step = Step(tier, name, recipe, where, sources)
         self.steps.append(step)
         self._keys[step.id] = recipe.key
         return step.id
+
+    def shared(
+        self,
+        tier: str,
+        name: str,
+        settings: Settings,
+        where: str,
+        sources: Mapping[str, str],
+        leaf: Mapping[str, str],
+    ) -> str:
+        """The family's step that does this, whichever tier asked for it first; its id."""
+        key = self._recipe(name, settings, sources, leaf).key
+        for step in self.steps:
+            if not step.tier and step.recipe.key == key:
+                return step.id
+        variant = f"{name}:{tier}" if f"/{name}" in self._keys else name
+        return self.add("", variant, settings, where, sources, leaf=leaf)
+
+    def _recipe(
+        self,
+        stage: str,
+        settings: Settings,
+        sources: Mapping[str, str],
+        leaf: Mapping[str, str],
+    ) -> Recipe:
+        made_by = self.stages[stage]
+        inputs = {**leaf, **{key: self._keys[source] for key, source in sources.items()}}
+        return Recipe(made_by.name, made_by.version, settings, inputs)
 
 
 def plan(

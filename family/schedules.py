@@ -7,7 +7,7 @@ from typing import Any, get_args
 from zoneinfo import available_timezones
 
 from family.faults import Fault, choice
-from family.spec import MetricName
+from family.spec import RETENTION, MetricName
 
 #: Any moment will do: what never comes due after it, never does.
 SINCE = datetime(2026, 1, 1, tzinfo=UTC)
@@ -21,7 +21,7 @@ def rebuild_faults(rebuild: Mapping[str, Any], family: object) -> Iterator[Fault
         for metric, most in falls.items():
             place = ("rebuild", "fall", str(metric))
             name = str(metric).rpartition("/")[2]
-            if name not in get_args(MetricName):
+            if name not in get_args(MetricName) and not name.endswith(RETENTION):
                 yield Fault(place, f"unknown; {choice(name, get_args(MetricName))}")
             elif isinstance(most, (int, float)) and most < 0:
                 yield Fault(place, f"{most:g} is below 0: how much worse a tier may be. Use 0.")

@@ -22,6 +22,9 @@ SENTENCES = {
     "evaluate": "Score {tier}",
     "export": "Export {tier} as {variant}",
     "verify": "Verify the files of {tier}",
+    "capabilities": "Ask tasks of {tier}",
+    "references": "Read the reference answers",
+    "rouge": "Score the answers of {tier}",
     "gate": "Hold {tier} to its gate",
 }
 
@@ -32,6 +35,8 @@ def sentence(step: Step) -> str:
     variant = step.name.partition(":")[2]
     if step.tier and "{tier}" not in said:
         said += " for {tier}"
+    if variant and "{variant}" not in said:
+        said += ", {variant}"
     return said.format(tier=step.tier or "the flagship", variant=variant)
 
 

@@ -36,6 +36,11 @@ STAGES = {
         Stage("evaluate", "family.evaluate.score:evaluate", (spec.Evaluate,)),
         Stage("export", "export.build:export", (spec.Export,)),
         Stage("verify", "export.verify:verify", (spec.Verify,), alone=True),
+        Stage("capabilities", "export.capabilities:capabilities", (spec.LMEval,)),
+        Stage(
+            "references", "family.evaluate.references:references", (spec.FilePrompts,), heavy=False
+        ),
+        Stage("rouge", "family.evaluate.rouge:rouge", (spec.Rouge,)),
         Stage("gate", "family.evaluate.gate:gate", (spec.Gate,), heavy=False),
     )
 }

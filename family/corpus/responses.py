@@ -80,7 +80,7 @@ def _answer(
         tell(pieces.made())
         torch.manual_seed(settings.seed + number)
         batch = batches[number]
-        texts = _generate(model, tokenizer, [contexts[i] for i in batch], width, settings)
+        texts = generate(model, tokenizer, [contexts[i] for i in batch], width, settings)
         with pieces.writing(number) as file:
             for i, (answer, tokens) in zip(batch, texts, strict=True):
                 split, prompt = asked[i]
@@ -104,9 +104,12 @@ def _batches(count: int, size: int) -> Iterator[range]:
 
 
 @torch.inference_mode()
-def _generate(
+def generate(
     model: Any, tokenizer: Any, contexts: list[str], width: int, settings: Responses
 ) -> list[tuple[str, int]]:
+    """The model's answers to rendered chats, each with its end token, and how many tokens it has.
+
+    The tokenizer pads at the left, to `width` tokens."""
     encoded = tokenizer(
         contexts,
         return_tensors="pt",

@@ -12,7 +12,7 @@ from family.lineage.dossier import Conditions, Described, Dossier
 from family.lineage.hub import metadata
 from family.lineage.said import NOT_STATED
 from family.lineage.snippets import how_to_run
-from family.lineage.views import Figure, View
+from family.lineage.views import Figure, View, is_task
 from family.lineage.words import (
     NONE,
     edge,
@@ -23,6 +23,7 @@ from family.lineage.words import (
     scalar,
     spaced,
 )
+from family.spec import RETENTION
 
 if TYPE_CHECKING:
     import huggingface_hub
@@ -120,9 +121,11 @@ def _what(dossier: Dossier) -> Iterator[str]:
     if flagship:
         yield f"It descends from {title} ({millions(flagship.parameters)} parameters)."
     if flagship and model.metrics:
+        asked = any(map(is_task, model.metrics))
+        else_ = "on the tasks below, and on nothing else" if asked else "and on nothing else"
         yield (
             "It was measured on text that no training saw, of the kind that it was taught with, "
-            "and on nothing else: how it does at any other task is not known."
+            f"{else_}: how it does at any other task is not known."
         )
 
 
@@ -152,29 +155,40 @@ def _quality(dossier: Dossier) -> Iterator[str]:
         yield from table
     held_out = next((one for one in dossier.data if one.kind == "blocks"), None)
     if held_out and model.metrics:
+        what = "All but the tasks" if any(map(is_task, model.metrics)) else "All"
         yield (
-            f"All on the {held_out.held_out} held-out conversations of `{held_out.name}` "
+            f"{what} on the {held_out.held_out} held-out conversations of `{held_out.name}` "
             f"(`{held_out.digest}`). Two figures may be compared only if their protocols are equal."
         )
 
 
 def _figures(model: Described) -> Iterator[str]:
     columns = ("figure", "what it says", "value", "95 % interval", "n", "protocol")
-    found = [(name, model.figure(name)) for name in QUALITY]
+    found = [figure for name in QUALITY if (figure := model.figure(name))]
+    found += filter(is_task, model.metrics)
     rows = [
         (
-            spaced(name),
-            QUALITY[name][model.exported],
+            spaced(figure.name),
+            _meaning(figure, model),
             f"{figure.value:.4g}",
             _interval(figure),
             f"{figure.n:,} {figure.unit}".rstrip(),
             f"`{figure.protocol[:12]}`",
         )
-        for name, figure in found
-        if figure
+        for figure in found
     ]
     if rows:
         yield markdown_table(columns, rows, left=2)
+
+
+def _meaning(figure: Figure, model: Described) -> str:
+    if figure.name.endswith(RETENTION):
+        return "beside the flagship's; above 1 it is better"
+    if figure.name.startswith("rouge:"):
+        return "greedy answers against references, F-measure"
+    if is_task(figure):
+        return "a task of the lm-evaluation-harness"
+    return QUALITY[figure.name][model.exported]
 
 
 def _speed(dossier: Dossier) -> Iterator[str]:

@@ -10,10 +10,14 @@ import re
 from collections.abc import Iterator
 from typing import TYPE_CHECKING, NamedTuple
 
+from pydantic import JsonValue
+
 from family.errors import DescentError
 from family.licences.terms import OTHER, identifiers, licence
 from family.lineage.dossier import Described, Dossier
 from family.lineage.said import FLAGSHIP, NOT_STATED
+from family.lineage.views import Figure, is_task
+from family.spec import RETENTION
 
 if TYPE_CHECKING:
     from huggingface_hub import EvalResult, ModelCardData
@@ -174,13 +178,30 @@ def _results(dossier: Dossier) -> Iterator["EvalResult"]:
                 metric_type=name,
                 metric_name=title,
                 metric_value=figure.value,
-                metric_args={
-                    "n": figure.n,
-                    "unit": figure.unit,
-                    "interval_95": list(figure.interval) if figure.interval else None,
-                    "protocol": figure.protocol,
-                },
+                metric_args=_measured(figure),
             )
+    for figure in filter(is_task, model.metrics):
+        if not figure.name.endswith(RETENTION):
+            task, _, metric = figure.name.partition(":")
+            yield EvalResult(
+                task_type=TASK,
+                dataset_type=task,
+                dataset_name=task,
+                metric_type=metric,
+                metric_name=metric,
+                metric_value=figure.value,
+                metric_args=_measured(figure),
+            )
+
+
+def _measured(figure: Figure) -> dict[str, JsonValue]:
+    """How a figure was come by."""
+    return {
+        "n": figure.n,
+        "unit": figure.unit,
+        "interval_95": list(figure.interval) if figure.interval else None,
+        "protocol": figure.protocol,
+    }
 
 
 def validate(markdown: str) -> None:

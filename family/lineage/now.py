@@ -27,6 +27,11 @@ def status(connection: Connection, family: str, store: Path, version: str | None
     return _Family(connection, family, store, version).status()
 
 
+def measures(step: str) -> bool:
+    """Whether a step says how good a model is."""
+    return step.partition(":")[0] in ("evaluate", "verify", "capabilities", "rouge")
+
+
 class _Family:
     def __init__(
         self, connection: Connection, family: str, store: Path, version: str | None
@@ -64,6 +69,7 @@ class _Family:
         about = self.heads[""].get("about")
         facts = self.connection.scalar(select(builds.c.facts).where(builds.c.key == about)) or {}
         scores = [steps["evaluate"] for steps in self.heads.values() if "evaluate" in steps]
+        scores += [key for step, key in self.heads[""].items() if measures(step)]
         member = self._member("", FLAGSHIP, key, [FLAGSHIP], scores)
         return FlagshipMember(
             **dict(member),
@@ -81,9 +87,9 @@ class _Family:
         ]
         current |= {step.partition(":")[2]: steps[step] for step in exports}
         scores = {
-            step: steps[step]
-            for step in ("evaluate", "verify")
-            if step in steps and self._is_about(steps[step], current)
+            step: key
+            for step, key in steps.items()
+            if measures(step) and self._is_about(key, current)
         }
         member = self._member(tier, "distill", steps["distill"], exports, scores.values())
         judged = "gate" in steps and self.inputs[steps["gate"]] == scores

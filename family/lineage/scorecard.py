@@ -5,8 +5,9 @@ from typing import TYPE_CHECKING
 
 from pydantic import Field
 
-from family.lineage.views import Figure, Measured, Member, Status, View
-from family.lineage.words import NONE, markdown_table, megabytes, millions, rate
+from family.lineage.views import Figure, Measured, Member, Status, View, is_task
+from family.lineage.words import NONE, markdown_table, megabytes, millions, rate, spaced
+from family.spec import RETENTION
 
 if TYPE_CHECKING:
     from rich.table import Table
@@ -82,6 +83,10 @@ def scorecard(status: Status) -> Scorecard:
     for name, title in QUALITY.items():
         figures = [member.figure(name) for member in members]
         columns[title] = _column(figures, _with_interval if name == "bits_per_byte" else _quality)
+    columns |= _tasks("", members)
+    for precision in precisions:
+        files = [member.file(precision) for member in members]
+        columns |= _tasks(f"{precision} ", files)
     for precision in precisions:
         files = [member.file(precision) for member in members]
         speeds = [one.figure(SPEED) if one else None for one in files]
@@ -93,6 +98,20 @@ def scorecard(status: Status) -> Scorecard:
         rows=tuple(zip(*columns.values(), strict=True)),
         remarks=tuple(_remarks(members, columns)),
     )
+
+
+def _tasks(prefix: str, measured: Sequence[Measured | None]) -> dict[str, Sequence[str]]:
+    """A column for each task's figure: what it is, and how much of the flagship's that is."""
+    asked = [one.name for each in measured if each for one in each.metrics if is_task(one)]
+    columns: dict[str, Sequence[str]] = {}
+    for name in dict.fromkeys(asked):
+        if name.endswith(RETENTION):
+            continue
+        kept = [one.figure(name + RETENTION) if one else None for one in measured]
+        shares = [f", {100 * figure.value:.1f} %" if figure else "" for figure in kept]
+        cells = _column([one.figure(name) if one else None for one in measured], _quality)
+        columns[prefix + spaced(name)] = [f"{a}{b}" for a, b in zip(cells, shares, strict=True)]
+    return columns
 
 
 def _column(figures: Sequence[Figure | None], cell: Callable[[Figure], str]) -> Sequence[str]:
@@ -122,5 +141,12 @@ def _remarks(members: Sequence[Member], columns: Mapping[str, Sequence[str]]) ->
             measured = [file for member in members for file in member.files]
         if found := next(filter(None, (one.figure(name) for one in measured)), None):
             yield meaning.format(n=f"{found.n:,} {found.unit}")
+    asked = [one for member in members for one in member.metrics if one.name.endswith(RETENTION)]
+    if asked:
+        counts = sorted({one.n for one in asked})
+        yield (
+            f"Tasks ({' or '.join(f'{n:,}' for n in counts)} samples each), with what that is of "
+            "the flagship's figure; where lower is better, the other way round."
+        )
     if any(cell.endswith(APART) for cells in columns.values() for cell in cells):
         yield f"{APART} measured under another protocol; not to be compared with its column."

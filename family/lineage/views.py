@@ -27,6 +27,11 @@ class Figure(View):
     protocol: str = Field(description="Digest of how it was measured.")
 
 
+def is_task(figure: Figure) -> bool:
+    """Whether it says how a model did at a task: `arc_easy:acc`, or what it kept of that."""
+    return ":" in figure.name
+
+
 class Measured(View):
     """Anything that figures are about."""
 

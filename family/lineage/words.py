@@ -78,7 +78,8 @@ def scalar(value: Scalar) -> str:
 
 
 def spaced(name: str) -> str:
-    return name.replace("_", " ")
+    """`max abs error`; of a task, whose name is its own, `arc_easy acc`."""
+    return name.replace(":", " ") if ":" in name else name.replace("_", " ")
 
 
 def verdict(found: Verdict) -> str:

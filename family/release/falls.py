@@ -8,7 +8,7 @@ from collections.abc import Iterable, Iterator, Mapping
 
 from pydantic import Field
 
-from family.lineage.notes.compare import HIGHER_IS_BETTER
+from family.lineage.notes.compare import higher_is_better
 from family.lineage.queries import Lineage
 from family.lineage.released import ReleaseView
 from family.lineage.views import Figure, Member, Shipped, View
@@ -87,7 +87,7 @@ def _fall(tier: str, metric: str, limit: float, now: Figure | None, then: Figure
         why = "measured under another protocol"
     else:
         rose, fell = now.value - then.value, then.value - now.value
-        worse = fell if now.name in HIGHER_IS_BETTER else rose
+        worse = fell if higher_is_better(now.name) else rose
     return Fall(
         tier=tier,
         metric=metric,

@@ -4,6 +4,7 @@ Each part below is the settings of one stage, and the YAML file is those parts b
 field's default, bound and description feed the settings reference and Prefect's run form.
 """
 
+from family.spec.capabilities import RETENTION, LMEval, Rouge
 from family.spec.data import (
     Corpus,
     FilePrompts,
@@ -59,6 +60,7 @@ __all__ = [
     "DATA",
     "FLAGSHIP",
     "JSD",
+    "RETENTION",
     "About",
     "Bound",
     "Codec",
@@ -84,6 +86,7 @@ __all__ = [
     "GrammarPrompts",
     "HiddenStates",
     "HubSource",
+    "LMEval",
     "Loss",
     "MetricName",
     "ModelShape",
@@ -98,6 +101,7 @@ __all__ = [
     "RandomStart",
     "Responses",
     "ReverseKL",
+    "Rouge",
     "Rows",
     "Sampled",
     "Shape",

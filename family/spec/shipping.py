@@ -1,9 +1,11 @@
 """What is asked of a trained tier: its scores, its files, and the bounds that it must meet."""
 
-from typing import Literal
+from typing import Annotated, Literal, get_args
 
-from pydantic import Field, model_validator
+from pydantic import AfterValidator, Field, WithJsonSchema, field_validator, model_validator
+from pydantic_core import PydanticKnownError
 
+from family.spec.capabilities import LMEval, Rouge
 from family.spec.names import Precision
 from family.stage import NOT_IN_KEY, Settings
 
@@ -15,6 +17,22 @@ class Evaluate(Settings):
     resamples: int = Field(
         1000, ge=100, description="Bootstrap resamples of conversations, for the 95 % intervals."
     )
+    lm_eval: LMEval | None = Field(
+        None,
+        description="Tasks of the lm-evaluation-harness: `[arc_easy, hellaswag]`.",
+        json_schema_extra=NOT_IN_KEY,
+    )
+    rouge: Rouge | None = Field(
+        None,
+        description="Score answers by ROUGE; asks for `prompts` of `kind: file` whose rows have a "
+        "`reference`.",
+        json_schema_extra=NOT_IN_KEY,
+    )
+
+    @field_validator("rouge", mode="before")
+    @classmethod
+    def _switched(cls, value: object) -> object:
+        return ({} if value else None) if isinstance(value, bool) else value
 
 
 class Export(Settings):
@@ -63,10 +81,30 @@ MetricName = Literal[
 ]
 
 
+def _known(name: str) -> str:
+    options = get_args(MetricName)
+    if ":" not in name and name not in options:
+        raise PydanticKnownError(
+            "literal_error", {"expected": ", ".join(f"'{one}'" for one in options)}
+        )
+    return name
+
+
+BoundName = Annotated[
+    str,
+    AfterValidator(_known),
+    WithJsonSchema({"anyOf": [{"enum": list(get_args(MetricName))}, {"type": "string"}]}),
+]
+"""A figure that descent measures of itself, or a task's metric: `arc_easy:acc`."""
+
+
 class Bound(Settings):
     """What a tier must reach to go on: at least `min`, at most `max`."""
 
-    metric: MetricName
+    metric: BoundName = Field(
+        description="What is bounded; of a task `arc_easy:acc`, or `arc_easy:acc:retention`, the "
+        "tier's over the flagship's (the other way round where lower is better)."
+    )
     file: Precision | None = Field(
         None, description="Measured on this exported file; left out, on the tier itself."
     )

@@ -23,7 +23,7 @@ def spec() -> FamilySpec:
 
 
 def planned(spec: FamilySpec) -> list[Planned]:
-    found = steps(spec, Leaves(LEAVES.flagship, "p" * 64), table())
+    found = steps(spec, Leaves(LEAVES.flagship, {"prompts": "p" * 64}), table())
     return plan(found, {}, lambda key: None, lambda manifest: [])
 
 

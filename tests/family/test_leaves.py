@@ -4,6 +4,7 @@ import json
 import os
 import time
 from hashlib import sha256
+from importlib import metadata
 from pathlib import Path
 from typing import Any
 
@@ -12,6 +13,7 @@ import pytest
 from family.errors import SpecError
 from family.leaves import leaves
 from family.spec import FamilySpec
+from tests.family.evaluate import own_tasks
 from tests.toys import changed, family
 
 
@@ -230,3 +232,54 @@ def test_a_licence_s_text_that_is_not_there_is_told(tmp_path: Path) -> None:
         leaves(with_licence(tmp_path / "LICENSE"), None)
     with pytest.raises(SpecError, match=r"flagship\.licence_file: .* is a folder, not a file"):
         leaves(with_licence(tmp_path), None)
+
+
+# ---- tasks ---------------------------------------------------------------------------------
+
+
+def asked(folder: Path) -> FamilySpec:
+    source = {"kind": "pypi", "requirement": "x==1", "member": "x.gguf", "sha256": "a" * 64}
+    tasks = {"tasks": ["animals"], "include": str(folder)}
+    return changed(
+        changed(family({"mini": {}}), "flagship.source", source),
+        "tiers.mini.evaluate.lm_eval",
+        tasks,
+    )
+
+
+def test_task_files_and_their_data_are_known_by_one_digest(tmp_path: Path) -> None:
+    folder = own_tasks.write(tmp_path / "tasks")
+    before = leaves(asked(folder), None)
+    assert before.harness
+    assert list(before.tasks) == [str(folder)]
+    moved = folder.rename(tmp_path / "moved")
+    assert list(leaves(asked(moved), None).tasks.values()) == list(before.tasks.values())
+    with (moved / "says.jsonl").open("a") as file:
+        file.write("{}\n")
+    assert list(leaves(asked(moved), None).tasks.values()) != list(before.tasks.values())
+
+
+def test_tasks_that_are_not_there_are_told(tmp_path: Path) -> None:
+    place = r"tiers\.mini\.evaluate\.lm_eval\.include: .*none does not exist"
+    with pytest.raises(SpecError, match=place):
+        leaves(asked(tmp_path / "none"), None)
+
+
+def test_a_harness_that_is_not_installed_is_told_with_the_command_that_brings_it(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def missing(name: str) -> str:
+        raise metadata.PackageNotFoundError(name)
+
+    monkeypatch.setattr(metadata, "version", missing)
+    told = r"tiers\.mini\.evaluate\.lm_eval: lm_eval is not installed\. Run: pip install"
+    with pytest.raises(SpecError, match=told):
+        leaves(asked(own_tasks.write(tmp_path / "tasks")), None)
+
+
+def test_rouge_without_references_is_told(tmp_path: Path) -> None:
+    path = tmp_path / "prompts.txt"
+    path.write_text("One?\nTwo?\nThree?\nFour?\n")
+    spec = changed(with_prompts(path), "tiers.mini.evaluate.rouge", {})
+    with pytest.raises(SpecError, match=r"evaluate\.rouge: .* no held-out prompt has a `refe"):
+        leaves(spec, None)

@@ -12,7 +12,15 @@ import yaml
 from export.targets import faults as target_faults
 from family.errors import SpecError
 from family.load import load
-from family.spec import FilePrompts, FolderSource, GGUFSource, HubSource, PruneStart, RandomStart
+from family.spec import (
+    FilePrompts,
+    FolderSource,
+    GGUFSource,
+    HubSource,
+    LMEval,
+    PruneStart,
+    RandomStart,
+)
 
 WHOLE = """
 family: animals
@@ -506,6 +514,66 @@ def test_text_in_another_encoding_is_a_fault(tmp_path: Path) -> None:
     (tmp_path / "latin.yaml").write_bytes("family: käse".encode("latin-1"))
     with pytest.raises(SpecError, match="it is not UTF-8 text"):
         load(tmp_path / "latin.yaml")
+
+
+# ---- tasks ---------------------------------------------------------------------------------
+
+NANO = "start: {kind: prune, from: mini, shape: {layers: 8}}"
+
+
+def test_a_bare_list_of_tasks_is_enough_and_their_folder_is_beside_the_file(write: Write) -> None:
+    asked = "defaults: {evaluate: {lm_eval: [arc_easy], rouge: false}}\ntiers:"
+    tier = load(write(("tiers:", asked)), target_faults).tiers["nano"]
+    assert tier.evaluate.lm_eval == LMEval(tasks=("arc_easy",))
+    assert tier.evaluate.rouge is None
+    own = "defaults: {evaluate: {lm_eval: {tasks: [zoo], include: tasks}}}\ntiers:"
+    path = write(("tiers:", own))
+    lm_eval = load(path, target_faults).tiers["nano"].evaluate.lm_eval
+    assert lm_eval
+    assert lm_eval.include == str(path.parent / "tasks")
+
+
+@pytest.mark.parametrize(
+    ("tier", "expected"),
+    [
+        (
+            "evaluate: {rouge: true}",
+            "tiers.nano.evaluate.rouge: there is nothing to hold answers against. ROUGE asks for "
+            "`prompts` of `kind: file` whose rows have a `reference`.",
+        ),
+        (
+            "evaluate: {lm_eval: {tasks: [zoo], files: [int8]}}\n    export: [int4]",
+            "tiers.nano.evaluate.lm_eval.files[0]: nano exports no int8 file. Add int8 to "
+            "tiers.nano.export, or leave it out here.",
+        ),
+        (
+            "evaluate: {lm_eval: []}",
+            "tiers.nano.evaluate.lm_eval.tasks: empty. Add `tasks`: tasks and groups, as the "
+            "harness or the files of `include` call them. Data of the harness' own tasks come from "
+            "the Hugging Face Hub.",
+        ),
+        (
+            "gate: {bounds: [{metric: 'zoo:acc', min: 0.5}]}",
+            "tiers.nano.gate.bounds[0].metric: nano is asked no tasks. Add `evaluate: {lm_eval: "
+            "...}`.",
+        ),
+        (
+            "evaluate: {lm_eval: {tasks: [zoo], files: []}}\n"
+            "    gate: {bounds: [{metric: 'zoo:acc', file: int4, min: 0.5}]}",
+            "tiers.nano.gate.bounds[0].file: evaluate.lm_eval.files leaves int4 out. Add it there.",
+        ),
+    ],
+)
+def test_what_is_wrong_with_tasks_is_told(faults: Faults, tier: str, expected: str) -> None:
+    assert faults((NANO, f"{NANO}\n    {tier}")) == [expected]
+
+
+def test_a_tier_that_reads_less_than_tasks_ask_is_told(faults: Faults) -> None:
+    short = NANO.replace("layers: 8", "layers: 8, context: 512")
+    assert faults((NANO, f"{short}\n    evaluate: {{lm_eval: [zoo]}}")) == [
+        "tiers.nano.evaluate.lm_eval.context: 1024 is more than nano reads. Use at most 512 for "
+        "every tier, or raise its shape.context."
+    ]
 
 
 # ---- defaults ------------------------------------------------------------------------------

@@ -231,3 +231,63 @@ def test_planning_reads_no_disk(tmp_path: Path, monkeypatch: pytest.MonkeyPatch)
     monkeypatch.chdir(tmp_path)
     monkeypatch.setattr(Path, "open", lambda *args: pytest.fail("read a disk"))
     assert steps(family(), LEAVES, table())
+
+
+ASKED = {"lm_eval": ["arc_easy", "lambada"]}
+
+
+def test_the_flagship_is_asked_once_for_all_tiers_that_are_asked_the_same() -> None:
+    other = {"lm_eval": {"tasks": ["arc_easy"], "few_shot": 5}}
+    spec = family(
+        {
+            "mini": {"evaluate": ASKED},
+            "nano": {"evaluate": {"lm_eval": {"tasks": ["arc_easy", "lambada"], "batch": 2}}},
+            "edge": {"evaluate": other},
+        }
+    )
+    found = {step.id: step for step in steps(spec, LEAVES, table())}
+    of_flagship = [name for name in found if name.startswith("/capabilities")]
+    assert of_flagship == ["/capabilities", "/capabilities:edge"]
+    for tier, reference in zip(("mini", "nano", "edge"), (0, 0, 1), strict=True):
+        for about in ("model", "fp32", "int8", "int4"):
+            step = "capabilities" if about == "model" else f"capabilities:{about}"
+            source = f"{tier}/distill" if about == "model" else f"{tier}/export:{about}"
+            sources = found[f"{tier}/{step}"].sources
+            assert sources == {about: source, "reference": of_flagship[reference]}
+            assert found[f"{tier}/gate"].sources[step] == f"{tier}/{step}"
+
+
+def test_all_that_is_of_no_tier_stands_before_the_tiers() -> None:
+    spec = family({"mini": {"evaluate": ASKED}, "nano": {"evaluate": ASKED}})
+    tiers = [step.tier for step in steps(spec, LEAVES, table())]
+    assert tiers == sorted(tiers, key=["", "mini", "nano"].index)
+
+
+def test_asking_a_tier_marks_what_asks_and_the_gate_and_nothing_else(store: Store) -> None:
+    spec = family({"mini": {"export": ["int4"]}})
+    build(spec, store)
+    asked = family({"mini": {"export": ["int4"], "evaluate": ASKED}})
+    assert set(stale(asked, store)) == {
+        "/capabilities",
+        "mini/capabilities",
+        "mini/capabilities:int4",
+        "mini/gate",
+    }
+
+
+def test_another_harness_or_other_task_files_mark_what_asks() -> None:
+    spec = family({"mini": {"evaluate": {"lm_eval": {"tasks": ["own"], "include": "/tasks"}}}})
+    keys = [
+        {step.id: step.recipe.key for step in steps(spec, leaves, table())}
+        for leaves in (
+            replace(LEAVES, harness="1" * 64, tasks={"/tasks": "a" * 64}),
+            replace(LEAVES, harness="2" * 64, tasks={"/tasks": "a" * 64}),
+            replace(LEAVES, harness="1" * 64, tasks={"/tasks": "b" * 64}),
+        )
+    ]
+    for changed_keys in keys[1:]:
+        differ = {name for name in keys[0] if keys[0][name] != changed_keys[name]}
+        assert {name.partition("/")[2].partition(":")[0] for name in differ} == {
+            "capabilities",
+            "gate",
+        }

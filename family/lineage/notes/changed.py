@@ -9,11 +9,10 @@ from family.lineage.changes import Change, Diff, Difference, EdgeChange, causes,
 from family.lineage.names import Names
 from family.lineage.notes.data import Cause, Surroundings
 from family.lineage.notes.moment import Moment
+from family.lineage.now import measures
 from family.stage import digest_json
 
 MODEL, EXPORT = "distill", "export:"
-#: Steps after a model that have settings of their own. A gate's bounds are compared one by one.
-MEASURING = ("evaluate", "verify")
 ABOUT = "/about"
 
 
@@ -78,9 +77,9 @@ def changed(connection: Connection, names: Names, after: Moment, before: Moment)
         for step, pair in pairs.items():
             if step == MODEL or step.startswith(EXPORT):
                 found.add(tier.tier, diff(connection, names, *pair), trained=step == MODEL)
-        for step in MEASURING:
-            if step in pairs:
-                found.add_causes(tier.tier, causes(connection, names, *pairs[step]))
+        for step, pair in pairs.items():
+            if measures(step):  # a gate's bounds are compared one by one
+                found.add_causes(tier.tier, causes(connection, names, *pair))
     if ABOUT in before.places and ABOUT in after.places:
         words = before.places[ABOUT], after.places[ABOUT]
         found.add_causes("", causes(connection, names, *words))

@@ -4,6 +4,7 @@ from collections.abc import Iterator, Sequence
 
 from family.lineage.notes.data import Bound, Compared, Standing
 from family.lineage.views import Figure, Member, Shipped
+from family.spec import RETENTION
 from family.stage import Verdict
 
 #: What a tier is judged by, and what a set of files is.
@@ -26,6 +27,7 @@ OTHER_MACHINE = "timed on another machine, or on one that was not recorded"
 def of_tier(now: Member, before: Member | None) -> tuple[Compared, ...]:
     """The figures of a tier."""
     figures = [figure for name in OF_TIERS if (figure := now.figure(name))]
+    figures += [figure for figure in now.metrics if figure.name.endswith(RETENTION)]
     return tuple(
         compared(figure, before.figure(figure.name) if before else None) for figure in figures
     )
@@ -38,6 +40,9 @@ def of_files(now: Shipped, before: Shipped | None, *, same_machine: bool) -> tup
         if figure := _figure(now, name):
             was = _figure(before, name) if before else None
             found.append(compared(figure, was, OTHER_MACHINE if not same_machine else ""))
+    for figure in now.metrics:
+        if figure.name.endswith(RETENTION):
+            found.append(compared(figure, before.figure(figure.name) if before else None))
     return tuple(found)
 
 
@@ -89,7 +94,12 @@ def _standing(now: Figure, before: Figure | None) -> Standing:
     if low <= now.value <= high:
         return "within"
     rose = now.value > before.value
-    return "better" if rose == (now.name in HIGHER_IS_BETTER) else "worse"
+    return "better" if rose == higher_is_better(now.name) else "worse"
+
+
+def higher_is_better(name: str) -> bool:
+    """Of tasks, whose figures rise or fall as they will, retention alone is compared."""
+    return name in HIGHER_IS_BETTER or name.endswith(RETENTION)
 
 
 def bounds(tier: Member, before: Member | None) -> Iterator[Bound]:

@@ -7,6 +7,7 @@ from pydantic import Field, JsonValue
 from family.lineage.changes import EdgeChange
 from family.lineage.released import Decided
 from family.lineage.views import ModelFile, Parent, View
+from family.spec import RETENTION
 from family.stage import Scalar, Verdict
 
 Standing = Literal["better", "worse", "within", "same", "new", "apart"]
@@ -223,3 +224,11 @@ class Notes(View):
     def members(self) -> tuple[MemberNotes, ...]:
         """The flagship, then the tiers."""
         return (self.flagship, *self.tiers) if self.flagship else self.tiers
+
+    @property
+    def tasks(self) -> tuple[str, ...]:
+        """What was kept of the flagship's figures at tasks, by name."""
+        of_models = [one.name for tier in self.tiers for one in tier.figures]
+        of_files = [one.name for tier in self.tiers for file in tier.files for one in file.figures]
+        names = dict.fromkeys((*of_models, *of_files))
+        return tuple(name for name in names if name.endswith(RETENTION))

@@ -298,6 +298,28 @@ def add_tier(
     )
 
 
+def add_tasks(family: Family, tier: str, choice: float, text: float) -> None:
+    """A tier that was asked a choice and a text, and its int4 files; the flagship solves 0.8 of the
+    choices and reads at 1 bit per byte."""
+    if "/capabilities" not in family.heads:
+        best = (metric("model", "quiz:acc", 0.8), metric("model", "prose:bits_per_byte", 1.0))
+        family.seal("", "capabilities", Outcome(metrics=best), model="/flagship")
+    for about, source in (("model", f"{tier}/distill"), ("int4", f"{tier}/export:int4")):
+        step = "capabilities" if about == "model" else f"capabilities:{about}"
+        figures = (
+            metric(about, "quiz:acc", choice, "samples", 0.02),
+            metric(about, "quiz:acc:retention", choice / 0.8, "samples", 0.04),
+            metric(about, "prose:bits_per_byte", text, "samples"),
+            metric(about, "prose:bits_per_byte:retention", 1 / text, "samples"),
+        )
+        family.seal(
+            tier,
+            step,
+            Outcome(metrics=figures),
+            **{about: source, "reference": "/capabilities"},
+        )
+
+
 def add_family(family: Family) -> None:
     """flagship → mini → nano → edge; edge is taught by nano."""
     add_flagship(family)

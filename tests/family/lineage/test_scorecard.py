@@ -7,7 +7,7 @@ from family.lineage.queries import Lineage
 from family.lineage.scorecard import scorecard
 from family.lineage.views import Status
 from family.store import Store
-from tests.family.lineage.hand_built import Family, add_flagship, add_tier
+from tests.family.lineage.hand_built import Family, add_flagship, add_tasks, add_tier
 
 
 @pytest.fixture(scope="module")
@@ -72,3 +72,19 @@ def test_the_terminal_table_fits_eighty_columns(status: Status) -> None:
         console.print(scorecard(status).table())
     assert "…" not in said.get()
     assert "int4 tokens/s" in said.get()
+
+
+def test_what_a_tier_can_do_stands_beside_the_flagship_s(store: Store) -> None:
+    family = Family(store)
+    add_flagship(family)
+    add_tier(family, "mini", 61_000_000, 0.75)
+    add_tier(family, "nano", 30_000_000, 0.69)
+    add_tasks(family, "mini", 0.6, 1.25)
+    family.end()
+    card = scorecard(Lineage(store).status())
+    flagship, mini, nano = card.records()
+    assert (flagship["quiz acc"], mini["quiz acc"]) == ("0.800", "0.600, 75.0 %")
+    assert mini["prose bits_per_byte"] == "1.250, 80.0 %"
+    assert mini["int4 quiz acc"] == "0.600, 75.0 %"
+    assert (nano["quiz acc"], flagship["int4 quiz acc"]) == ("-", "-")
+    assert any("of the flagship's figure" in remark for remark in card.remarks)
