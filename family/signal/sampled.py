@@ -28,26 +28,24 @@ def encode(odds: Tensor, codec: Sampled, first: int) -> dict[str, NDArray[Any]]:
     """What was drawn at rows [R, V], of which the first is the signal's row `first`: `different`
     uint8 [R], how many tokens, and one after the other [sum(different)] their ids and `weights`:
     how often they were drawn, or (float16, relative) that over how likelier the draw made them."""
-    found = [_drawn(row, codec, first + i) for i, row in enumerate(odds.double())]
-    return {
-        "different": np.array([len(ids) for ids, _ in found], np.uint8),
-        "ids": np.concatenate([ids for ids, _ in found]),
-        "weights": np.concatenate([weights for _, weights in found]),
-    }
-
-
-def _drawn(odds: Tensor, codec: Sampled, row: int) -> tuple[NDArray[Any], NDArray[Any]]:
-    # Seeded by the row's own number: the same whichever process captures it.
-    start = np.random.default_rng([codec.seed, row]).random()
     proposal = odds if codec.power == 1 else (codec.power * odds).log_softmax(-1)
-    reached = proposal.exp().cumsum(-1)
-    at = (torch.arange(codec.draws, dtype=reached.dtype) + start) / codec.draws * reached[-1]
-    drawn = torch.searchsorted(reached, at, right=True).clamp(max=len(odds) - 1)
-    ids, counts = torch.unique(drawn, return_counts=True)
+    reached = proposal.exp().cumsum(-1, dtype=torch.float64)
+    # Seeded by the row's own number: the same whichever process captures it.
+    starts = [np.random.default_rng([codec.seed, first + row]).random() for row in range(len(odds))]
+    even = torch.arange(codec.draws) + torch.tensor(starts, dtype=torch.float64)[:, None]
+    at = even / codec.draws * reached[:, -1:]
+    drawn = torch.searchsorted(reached, at, right=True).clamp(max=odds.shape[1] - 1)
+    new = drawn.diff(dim=1, prepend=drawn.new_full((len(drawn), 1), -1)) != 0
+    ids = drawn[new]
+    (begun,) = new.flatten().nonzero(as_tuple=True)  # a row's first token is always new
+    counts = begun.diff(append=begun.new_tensor([new.numel()]))
+    kept = {"different": new.sum(1).numpy().astype(np.uint8), "ids": ids.numpy()}
     if codec.power == 1:
-        return ids.numpy(), counts.numpy().astype(np.uint8)
-    weights = counts * (odds[ids] - proposal[ids]).exp()
-    return ids.numpy(), (weights / weights.max()).numpy().astype(np.float16)
+        return {**kept, "weights": counts.numpy().astype(np.uint8)}
+    weights = torch.zeros_like(drawn, dtype=torch.float64)
+    weights[new] = counts * (odds - proposal).gather(1, drawn)[new].double().exp()
+    weights /= weights.max(1, keepdim=True).values
+    return {**kept, "weights": weights[new].numpy().astype(np.float16)}
 
 
 class SampledRows:
