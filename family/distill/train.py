@@ -15,6 +15,7 @@ from transformers import TrainerCallback
 
 from family.corpus import blocks
 from family.corpus.blocks import Blocks
+from family.distill.astray import Watch
 from family.distill.checkpoint import CheckpointMarks, Mark
 from family.distill.grid import Grid
 from family.distill.objective import forget, learn
@@ -60,6 +61,7 @@ def distill(inputs: Mapping[str, Path], settings: Distill, out: Path) -> Outcome
     marks = CheckpointMarks(out / CHECKPOINTS, mark)
     dtype = torch.bfloat16 if settings.precision == "bf16" else torch.float32
     learn(student, settings.loss, dtype, teacher)
+    watch = Watch(sum(term.weight for term in settings.loss))
 
     trainer = DistillationTrainer(
         model=student,
@@ -68,7 +70,7 @@ def distill(inputs: Mapping[str, Path], settings: Distill, out: Path) -> Outcome
         ),
         train_dataset=BlockDataset(corpus),
         data_collator=collator,
-        callbacks=[marks, _Reports(budget)],
+        callbacks=[marks, _Reports(budget), watch],
     )
     if teacher:
         teacher.to(trainer.args.device)
@@ -79,6 +81,7 @@ def distill(inputs: Mapping[str, Path], settings: Distill, out: Path) -> Outcome
         # than half of the grid's, and with them most of what was learned off it.
         int4_share = 1.0 if trainer.grid.holds() else settings.quantize.share
         trainer.steps_off_grid = budget.steps - round(int4_share * budget.steps)
+        watch.phases.append(trainer.steps_off_grid)
     trainer.train(resume_from_checkpoint=marks.last())
     if trainer.grid:
         trainer.grid.settle()

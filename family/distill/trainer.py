@@ -15,9 +15,9 @@ from torch.nn.utils import clip_grads_with_norm_
 from torch.utils.data import RandomSampler
 from transformers import Trainer, TrainingArguments
 
+from family.distill.astray import diverged
 from family.distill.grid import Grid
 from family.distill.objective import MATCHES
-from family.errors import DescentError
 from family.spec import Distill
 
 OPTIMIZERS = {"adamw": "adamw_torch_fused", "adamw_8bit": "adamw_bnb_8bit"}
@@ -51,6 +51,7 @@ def arguments(
         save_steps=logged * math.ceil(settings.checkpoint_steps / logged),
         save_total_limit=2,  # a kill during the rotation leaves the one before
         logging_steps=logged,
+        logging_first_step=True,  # where it starts from
         logging_nan_inf_filter=False,
         report_to=[],
         disable_tqdm=True,
@@ -118,11 +119,7 @@ class DistillationTrainer(Trainer):  # type: ignore[misc]
         with self.accelerator.autocast():  # which FSDP does not enter by itself
             loss = model(**inputs)
         if not torch.isfinite(loss):
-            raise DescentError(
-                f"the loss is {loss.item()} at step {self.state.global_step}: training diverged. "
-                f"Lower distill.learning_rate (now {self.args.learning_rate:g}) or distill.clip. "
-                f"The last good checkpoint is kept."
-            )
+            raise diverged(f"the loss is {loss.item()} at step {self.state.global_step}", self.args)
         assert num_items_in_batch is not None  # counted from the labels, over all processes
         share: Tensor = loss * self.accelerator.num_processes / num_items_in_batch
         return share
@@ -140,6 +137,9 @@ class DistillationTrainer(Trainer):  # type: ignore[misc]
         if self.is_fsdp_enabled:
             squares = self.accelerator.reduce(squares, "sum")
         norm: Tensor = squares.sqrt().float()
+        if not torch.isfinite(norm):
+            found = f"the gradient's norm is {norm.item()} at step {self.state.global_step}"
+            raise diverged(found, self.args)
         clip_grads_with_norm_(model.parameters(), self.args.max_grad_norm, norm)
         return norm
 

@@ -236,9 +236,15 @@ def test_training_runs_in_bfloat16_when_asked(
     assert set(dtypes) == {torch.bfloat16}
 
 
-def test_a_diverging_loss_says_what_to_lower(tiny_family: TinyFamily, tmp_path: Path) -> None:
-    with pytest.raises(DescentError, match=r"diverged.*Lower distill\.learning_rate"):
-        trained(tiny_family, tmp_path, learning_rate=1e30, clip=1e30, warmup=0.0)
+@pytest.mark.parametrize(
+    ("rate", "found"),
+    [(1e30, "the (loss|gradient's norm) is (nan|inf) at step"), (0.1, r"rose from .* by step \d")],
+)
+def test_a_training_that_diverges_stops_and_says_what_to_lower(
+    tiny_family: TinyFamily, tmp_path: Path, rate: float, found: str
+) -> None:
+    with pytest.raises(DescentError, match=rf"{found}.*diverged\. Lower distill\.learning_rate"):
+        trained(tiny_family, tmp_path, learning_rate=rate, clip=1e30, warmup=0.0)
 
 
 def test_a_batch_larger_than_the_corpus_is_refused(tiny_family: TinyFamily, tmp_path: Path) -> None:
