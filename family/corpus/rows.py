@@ -88,11 +88,12 @@ def split(settings: Rows) -> Split:
 
 
 def _without_repeats(found: Iterable[Row]) -> tuple[Row, ...]:
-    """The first row of each text."""
-    first: dict[str, Row] = {}
+    """The first row of each text; rather one with a label."""
+    kept: dict[str, Row] = {}
     for row in found:
-        first.setdefault(row.text, row)
-    return tuple(first.values())
+        if row.text not in kept or kept[row.text].label is None:
+            kept[row.text] = row
+    return tuple(kept.values())
 
 
 def _check(path: Path, found: Sequence[Row], labels: Sequence[str]) -> None:
@@ -108,34 +109,34 @@ def _check(path: Path, found: Sequence[Row], labels: Sequence[str]) -> None:
 
 
 def _read(path: Path, settings: Rows) -> Iterator[Row]:
-    number = 0
-    for number, row in enumerate(_records(path), 1):
+    try:
+        found = list(_records(path))
+    except (OSError, ValueError, csv.Error) as error:
+        raise DescentError(f"{path}: it cannot be read. {error}. Mend the file.") from None
+    if not found:
+        raise DescentError(f"{path}: it holds no row.")
+    for number, row in enumerate(found, 1):
         try:
             text, label = row[settings.text], row.get(settings.label)
         except (KeyError, TypeError, AttributeError):
             raise DescentError(
                 f"{path}: row {number} has no `{settings.text}`. Name the column in rows.text."
             ) from None
-        if str(text).strip():
+        if text is not None and str(text).strip():
             yield Row(str(text), None if label is None or label == "" else str(label))
-    if not number:
-        raise DescentError(f"{path}: it holds no row.")
 
 
 def _records(path: Path) -> Iterator[Any]:
     if path.is_dir():
         yield from _saved_by_datasets(path)
     elif path.suffix == ".csv":
-        with path.open(encoding="utf-8", newline="") as file:
+        # Spreadsheets begin their UTF-8 with a mark of its own.
+        with path.open(encoding="utf-8-sig", newline="") as file:
             yield from csv.DictReader(file)
     elif path.suffix == ".parquet":
         yield from _parquet(path)
     elif path.suffix == ".jsonl":
-        for number, line in enumerate(path.read_text(encoding="utf-8").splitlines(), 1):
-            try:
-                yield json.loads(line)
-            except ValueError:
-                raise DescentError(f"{path}:{number}: expected a JSON object") from None
+        yield from _jsonl(path)
     else:
         raise DescentError(
             f"{path}: rows are read from .csv, .jsonl and .parquet files and from folders of "
@@ -143,21 +144,36 @@ def _records(path: Path) -> Iterator[Any]:
         )
 
 
+def _jsonl(path: Path) -> Iterator[Any]:
+    with path.open(encoding="utf-8") as file:
+        for number, line in enumerate(file, 1):
+            try:
+                if line.strip():
+                    yield json.loads(line)
+            except json.JSONDecodeError:
+                raise DescentError(f"{path}:{number}: expected a JSON object") from None
+
+
 def _parquet(path: Path) -> Iterator[dict[str, Any]]:
     try:
         from pyarrow import parquet
     except ImportError:
-        raise DescentError(f"{path}: Parquet needs pyarrow: pip install pyarrow") from None
+        raise DescentError(
+            f"{path}: Parquet is read with pyarrow. Run: pip install 'descent-family[rows]'"
+        ) from None
     for batch in parquet.ParquetFile(path).iter_batches():
         yield from batch.to_pylist()
 
 
 def _saved_by_datasets(path: Path) -> Iterator[dict[str, Any]]:
-    """Rows of a folder by `Dataset.save_to_disk`; a number stands for its ClassLabel's name."""
+    """Rows of a folder by `Dataset.save_to_disk`; a number stands for its ClassLabel's name, and
+    -1 for none."""
     try:
         from datasets import ClassLabel, Dataset, load_from_disk
     except ImportError:
-        raise DescentError(f"{path}: such folders need datasets: pip install datasets") from None
+        raise DescentError(
+            f"{path}: folders are read with datasets. Run: pip install 'descent-family[rows]'"
+        ) from None
     found = load_from_disk(str(path))
     if not isinstance(found, Dataset):
         raise DescentError(
@@ -166,6 +182,10 @@ def _saved_by_datasets(path: Path) -> Iterator[dict[str, Any]]:
     named = {name: kind for name, kind in found.features.items() if isinstance(kind, ClassLabel)}
     for row in found:
         yield {
-            name: named[name].int2str(value) if name in named and value is not None else value
+            name: value if name not in named else _name_of(value, named[name])
             for name, value in row.items()
         }
+
+
+def _name_of(value: int | None, labels: Any) -> str | None:
+    return None if value in (None, -1) else labels.int2str(value)

@@ -43,6 +43,37 @@ def test_rows_are_read_from_parquet_and_from_folders_of_datasets(tmp_path: Path)
         assert split(Rows(path=str(tmp_path / name), held_out=0.3)) == expected
 
 
+def test_a_number_that_no_label_has_is_no_label(tmp_path: Path) -> None:
+    datasets = pytest.importorskip("datasets", reason="datasets is not installed")
+    columns = {"text": ["a", "b", "c", "d"], "label": [0, -1, None, 1]}
+    named = datasets.ClassLabel(names=["food", "place"])
+    saved = datasets.Dataset.from_dict(columns).cast_column("label", named)
+    saved.save_to_disk(str(tmp_path / "saved"))
+    written(tmp_path / "held.jsonl", [Row("e", "food")])
+    held_out = str(tmp_path / "held.jsonl")
+    found = split(Rows(path=str(tmp_path / "saved"), held_out_path=held_out))
+    assert [row.label for row in found.train] == ["food", None, None, "place"]
+
+
+def test_rows_come_as_spreadsheets_and_scripts_write_them(tmp_path: Path) -> None:
+    lines = [f'"{row.text}",{row.label}\r\n' for row in FOUND]
+    table = "text,label\r\n" + "".join(lines) + ",food\r\n"
+    (tmp_path / "a.csv").write_text(table, encoding="utf-8-sig")
+    separated = [Row(f"{row.text}\u2028{row.text}", row.label) for row in FOUND]
+    rows = [json.dumps(row._asdict(), ensure_ascii=False) for row in separated]
+    (tmp_path / "a.jsonl").write_text("\n\n".join(rows) + "\n\n")
+    for name, expected in (("a.csv", FOUND), ("a.jsonl", separated)):
+        found = split(Rows(path=str(tmp_path / name), held_out=0.3))
+        assert {*found.train, *found.held_out} == set(expected)
+
+
+def test_a_repeat_with_a_label_stands_for_one_without(tmp_path: Path) -> None:
+    bare = [Row(row.text, None) for row in FOUND[:5]]
+    assert split(written(tmp_path / "a.jsonl", [*bare, *FOUND])) == split(
+        written(tmp_path / "b.jsonl", [*FOUND, *bare])
+    )
+
+
 def test_columns_may_have_other_names(tmp_path: Path) -> None:
     lines = [json.dumps({"utterance": row.text, "intent": row.label}) for row in FOUND]
     (tmp_path / "a.jsonl").write_text("\n".join(lines))
@@ -88,6 +119,7 @@ def test_rows_that_cannot_be_used_are_refused(
         ("a.jsonl", "{", "a.jsonl:1: expected a JSON object"),
         ("a.jsonl", "[1]", "row 1 has no `text`"),
         ("a.jsonl", "", "it holds no row"),
+        ("a.parquet", "text", "a.parquet: it cannot be read. .*Mend the file"),
     ],
 )
 def test_files_that_hold_no_rows_are_refused(
