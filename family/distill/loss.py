@@ -18,6 +18,7 @@ from torch.nn.functional import pad
 
 from family.distill.divergence import NEVER, divergence
 from family.spec import CrossEntropy, Divergence
+from family.teacher.head import capped
 
 #: Rows of logits held at once. Every chunk has this one shape: a new one costs a compile.
 ROWS = 256
@@ -35,6 +36,8 @@ class LiveOdds:
     """The teacher's own hidden states, [M, E]."""
     head: Tensor
     """Its head's rows for the student's tokens, [V, E]."""
+    cap: float | None = None
+    """Within which its logits are bent to stay."""
 
 
 @dataclass(frozen=True)
@@ -56,8 +59,8 @@ class Targets:
         part = slice(start, start + ROWS)
         ids = None if self.ids is None else _filled(self.ids[part], -1)
         match self.logp:
-            case LiveOdds(hidden=hidden, head=head):
-                logp: Tensor | None = _filled(hidden[part], 0) @ head.T
+            case LiveOdds(hidden=hidden, head=head, cap=cap):
+                logp: Tensor | None = capped(_filled(hidden[part], 0) @ head.T, cap)
             case None:
                 logp = None
             case stored:
@@ -72,7 +75,11 @@ def _filled(rows: Tensor, value: float) -> Tensor:
 
 
 def distillation_loss(
-    hidden: Tensor, head: Tensor, targets: Targets, terms: Sequence[Term]
+    hidden: Tensor,
+    head: Tensor,
+    targets: Targets,
+    terms: Sequence[Term],
+    cap: float | None = None,
 ) -> Tensor:
     """Weighted sum of the terms, summed over rows, in nats; 0 if there is no row.
 
@@ -81,15 +88,21 @@ def distillation_loss(
       more outcome, the tail of all others (as DistillKit and Peng et al. 2024 do); or of all
       tokens, where the teacher says all.
     - cross_entropy: -log q(next token), over rows where it is known.
+    Where `cap` is given, logits are bent to stay within +-cap.
     """
-    loss: Tensor = _Fused.apply(hidden, head, targets, terms)  # type: ignore[no-untyped-call]
+    loss: Tensor = _Fused.apply(hidden, head, targets, terms, cap)  # type: ignore[no-untyped-call]
     return loss
 
 
 class _Fused(torch.autograd.Function):
     @staticmethod
     def forward(
-        ctx: Any, hidden: Tensor, head: Tensor, targets: Targets, terms: Sequence[Term]
+        ctx: Any,
+        hidden: Tensor,
+        head: Tensor,
+        targets: Targets,
+        terms: Sequence[Term],
+        cap: float | None,
     ) -> Tensor:
         count = len(hidden)
         exact = torch.promote_types(head.dtype, torch.float32)
@@ -99,7 +112,11 @@ class _Fused(torch.autograd.Function):
         for start in range(0, count, ROWS):
             real = min(ROWS, count - start)
             rows = _filled(hidden[start : start + ROWS], 0)
-            loss, grad = _rows((rows @ head.T).to(exact), targets.chunk(start), terms)
+            logits = capped((rows @ head.T).to(exact), cap)
+            slope = None if cap is None else 1 - (logits / cap) ** 2
+            loss, grad = _rows(logits, targets.chunk(start), terms)
+            if slope is not None:
+                grad *= slope
             grad[real:] = 0
             total += loss[:real].sum()
             grad = grad.to(head.dtype)
@@ -109,10 +126,10 @@ class _Fused(torch.autograd.Function):
         return total
 
     @staticmethod
-    def backward(ctx: Any, *grads: Tensor) -> tuple[Tensor, Tensor, None, None]:
+    def backward(ctx: Any, *grads: Tensor) -> tuple[Tensor, Tensor, None, None, None]:
         grad_hidden, grad_head = ctx.saved_tensors
         (scale,) = grads
-        return grad_hidden * scale, grad_head * scale, None, None
+        return grad_hidden * scale, grad_head * scale, None, None, None
 
 
 def _rows(logits: Tensor, targets: Targets, terms: Sequence[Term]) -> tuple[Tensor, Tensor]:

@@ -16,6 +16,7 @@ from family.distill.hidden import HiddenMatch
 from family.distill.loss import LiveOdds, Targets, distillation_loss
 from family.distill.teacher import LiveTeacher
 from family.spec import HiddenStates, Loss
+from family.teacher.head import cap_of, with_bias
 from family.teacher.open import head_of
 
 #: The student's submodule that is there for training alone.
@@ -68,8 +69,10 @@ def learn(
         return loss
 
     def loss(self: Any, rows: Tensor, targets: Targets) -> Tensor:
-        return distillation_loss(rows.to(dtype), self.weight.to(dtype), targets, of_odds)
+        states, weight = with_bias(rows.to(dtype), self.weight.to(dtype), self.bias)
+        return distillation_loss(states, weight, targets, of_odds, cap)
 
+    cap = cap_of(student.config)
     student.forward = MethodType(forward, student)
     # The head's own forward, not just its weight: FSDP gathers it as the head is called.
     head = head_of(student)

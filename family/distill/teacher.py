@@ -12,6 +12,7 @@ from family.corpus import blocks
 from family.distill.loss import LiveOdds
 from family.errors import DescentError
 from family.signal.source import refuse_other_tokens
+from family.teacher.head import cap_of, with_bias
 from family.teacher.open import classifies, head_of, load, read_config
 
 
@@ -32,16 +33,19 @@ class LiveTeacher:
         refuse_other_tokens(folder, student)
         self.model: Any = load(folder, torch.bfloat16)
         self.numbers = _numbers(folder, student)
-        self.head = self._head()
+        self.head, self.bias = self._head()
 
-    def _head(self) -> Tensor:
-        head: Tensor = head_of(self.model).weight.detach()
-        return head if self.numbers is None or classifies(self.model.config) else head[self.numbers]
+    def _head(self) -> tuple[Tensor, Tensor | None]:
+        head = head_of(self.model)
+        weight, bias = head.weight.detach(), head.bias
+        if self.numbers is None or classifies(self.model.config):
+            return weight, bias
+        return weight[self.numbers], None if bias is None else bias[self.numbers]
 
     def to(self, device: torch.device) -> None:
         self.model.to(device)
         self.numbers = None if self.numbers is None else self.numbers.to(device)
-        self.head = self._head()
+        self.head, self.bias = self._head()
 
     @torch.inference_mode()
     def __call__(
@@ -55,7 +59,8 @@ class LiveTeacher:
             output_hidden_states=states,
         )
         layers = tuple(layer[wanted] for layer in found.hidden_states) if states else ()
-        return Lesson(LiveOdds(found.last_hidden_state[wanted], self.head), layers)
+        last, head = with_bias(found.last_hidden_state[wanted], self.head, self.bias)
+        return Lesson(LiveOdds(last, head, cap_of(self.model.config)), layers)
 
 
 def _numbers(teacher: Path, student: Path) -> Tensor | None:

@@ -17,7 +17,8 @@ from family.progress import report
 from family.spec import Evaluate
 from family.stage import Metric, Outcome
 from family.store import sha256
-from family.teacher.open import head_of, load
+from family.teacher.head import Head
+from family.teacher.open import load
 
 Logits = NDArray[np.float32]
 Ids = NDArray[np.int64]
@@ -140,7 +141,7 @@ def _logits(
     All batches have one shape. Padding stands at the right, where causal attention never looks.
     Progress is told in `what`."""
     width = max(len(ids) for ids, _ in texts)
-    head = head_of(model).weight.float()
+    head = Head.of(model)
     for start in range(0, len(texts), size):
         if what:
             report(start, len(texts), what)
@@ -151,4 +152,4 @@ def _logits(
         hidden = model.base_model(input_ids=torch.from_numpy(tokens), use_cache=False)
         for row, (ids, at) in enumerate(batch):
             states = hidden.last_hidden_state[row, : len(ids)][at]
-            yield (states.float() @ head.T).numpy()
+            yield head(states.float()).numpy()

@@ -21,6 +21,7 @@ from family.signal.source import Header, Source
 from family.spec import Dense, Signal, TeacherPrecision
 from family.stage import Outcome, Scalar
 from family.student.classifier import refuse_other_labels
+from family.teacher.head import Head
 from family.teacher.held import held
 from family.teacher.open import head_of, read_config
 
@@ -173,7 +174,7 @@ def kl_to_bf16(teacher: Path, precision: TeacherPrecision, corpus: Blocks) -> fl
         return 0.0
     chosen = np.unique(np.linspace(0, corpus.count - 1, SAMPLE).astype(int))
     exact = held(teacher, "bf16")
-    head = _head(exact)
+    head = Head.of(exact)
     before = [_states(exact, corpus, slice(block, block + 1)) for block in chosen]
     del exact  # never two at once
     model = held(teacher, precision)
@@ -181,7 +182,7 @@ def kl_to_bf16(teacher: Path, precision: TeacherPrecision, corpus: Blocks) -> fl
     for block, states in zip(chosen, before, strict=True):
         others = _states(model, corpus, slice(block, block + 1))
         for ours, theirs in zip(torch.split(states, ROWS), torch.split(others, ROWS), strict=True):
-            p, q = ((rows @ head.T).log_softmax(-1) for rows in (ours, theirs))
+            p, q = (head(rows).log_softmax(-1) for rows in (ours, theirs))
             total += float((p.exp() * (p - q)).sum())
             count += len(p)
     return total / count
@@ -193,17 +194,12 @@ def logits(model: Any, corpus: Blocks, part: slice) -> Iterator[torch.Tensor]:
 
     The body runs as it was loaded; the head in float32, since bfloat16 logits tie.
     """
-    head = _head(model)
+    head = Head.of(model)
     blocks_ = range(*part.indices(corpus.count))
     for start in blocks_[::BATCH]:
         batch = slice(start, min(start + BATCH, blocks_.stop))
         for chunk in torch.split(_states(model, corpus, batch), ROWS):
-            yield chunk @ head.T
-
-
-def _head(model: Any) -> torch.Tensor:
-    head: torch.Tensor = head_of(model).weight.float()
-    return head
+            yield head(chunk)
 
 
 def _states(model: Any, corpus: Blocks, batch: slice) -> torch.Tensor:

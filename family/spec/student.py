@@ -67,10 +67,11 @@ class PruneStart(_Start):
     """Start from the parent's weights, with what matters least to them cut away."""
 
     kind: Literal["prune"]
-    layer_choice: Literal["influence", "spaced"] = Field(
+    layer_choice: Literal["influence", "loss", "spaced"] = Field(
         "influence",
-        description="Keep the layers that change their input most on the corpus, or layers at "
-        "even distances.",
+        description="Keep the layers that change their input most on the corpus; or take away, "
+        "one after the other, the layer whose loss hurts least (slow: a pass for each layer and "
+        "step); or keep layers at even distances.",
     )
     calibration: int = Field(8, ge=1, description="Blocks over which importance is measured.")
 

@@ -1,8 +1,9 @@
 """What matters least to a model, measured on the corpus, and models without it.
 
-Layers by block influence (Men et al. 2024, ShortGPT); feed-forward units, hidden channels and
-whole groups of query heads with their key-value head by the size of their activations
-(Muralidharan et al. 2024, Minitron). Weights are llama-style; shapes as in `ModelShape`.
+Layers by block influence (Men et al. 2024, ShortGPT) or by the loss without them; feed-forward
+units, hidden channels and whole groups of query heads with their key-value head by the size of
+their activations (Muralidharan et al. 2024, Minitron). What a layer's modules are called and which
+way their weights lie is `layout`'s to know; shapes are as in `ModelShape`.
 """
 
 from dataclasses import dataclass
@@ -11,9 +12,11 @@ from typing import Any
 
 import torch
 from torch import Tensor, nn
-from torch.nn.functional import cosine_similarity
+from torch.nn.functional import cosine_similarity, cross_entropy
 
 from family.spec import ModelShape
+from family.student.layout import AXES, NORM, Axis, Kept, check_layers, layers_prefix, token_weights
+from family.teacher.head import Head
 
 
 @dataclass
@@ -33,7 +36,7 @@ class Importance:
 @torch.no_grad()
 def measure(model: Any, shape: ModelShape, tokens: Tensor, positions: Tensor) -> Importance:
     """Importance on blocks of tokens int64 [N, T]."""
-    layers = model.model.layers
+    check_layers(model)
     found = Importance(
         torch.zeros(shape.layers),
         torch.zeros(shape.layers, shape.intermediate),
@@ -57,23 +60,68 @@ def measure(model: Any, shape: ModelShape, tokens: Tensor, positions: Tensor) ->
         found.groups[i] += heads.norm(dim=-1).mean((0, 1))
 
     hooks = []
-    for i, layer in enumerate(layers):
-        hooks += [
-            layer.register_forward_hook(partial(on_layer, i)),
-            layer.input_layernorm.register_forward_hook(on_norm),
-            layer.post_attention_layernorm.register_forward_hook(on_norm),
-            layer.mlp.down_proj.register_forward_pre_hook(partial(on_units, i)),
-            layer.self_attn.o_proj.register_forward_pre_hook(partial(on_heads, i)),
-        ]
+    norms = {}
+    for i, layer in enumerate(model.base_model.layers):
+        hooks.append(layer.register_forward_hook(partial(on_layer, i)))
+        for name, module in layer.named_modules():
+            match AXES.get(name):
+                case axes if axes == NORM:
+                    hooks.append(module.register_forward_hook(on_norm))
+                case (Axis.CHANNELS, Axis.UNITS):
+                    hooks.append(module.register_forward_pre_hook(partial(on_units, i)))
+                    norms[i] = module.weight.float().norm(dim=0)
+                case (Axis.CHANNELS, Axis.QUERIES):
+                    hooks.append(module.register_forward_pre_hook(partial(on_heads, i)))
     try:
         for row, at in zip(tokens[:, None], positions[:, None], strict=True):
-            model.model(input_ids=row, position_ids=at, use_cache=False)
+            model.base_model(input_ids=row, position_ids=at, use_cache=False)
     finally:
         for hook in hooks:
             hook.remove()
-    for i, layer in enumerate(layers):
-        found.units[i] *= layer.mlp.down_proj.weight.float().norm(dim=0)
+    for i, norm in norms.items():
+        found.units[i] *= norm
     return found
+
+
+class _Absent(nn.Module):
+    """Stands where a layer was taken away."""
+
+    def forward(self, states: Tensor, *_: Any, **__: Any) -> Tensor:
+        return states
+
+
+@torch.no_grad()
+def least_missed(
+    model: Any, count: int, tokens: Tensor, positions: Tensor, labels: Tensor
+) -> Tensor:
+    """The `count` layers that are left when, one after the other, the layer is taken away without
+    which the labels int64 [N, T] are least surprising; negative ones say nothing."""
+    head = Head.of(model)
+    layers = model.base_model.layers
+    everyone = list(layers)
+    kept = list(range(len(everyone)))
+
+    def without(i: int) -> float:
+        layers[i] = _Absent()
+        missed = sum(map(surprise, tokens, positions, labels))
+        layers[i] = everyone[i]
+        return missed
+
+    def surprise(row: Tensor, at: Tensor, said: Tensor) -> float:
+        states = model.base_model(
+            input_ids=row[None], position_ids=at[None], use_cache=False
+        ).last_hidden_state[0, said >= 0]
+        return float(cross_entropy(head(states.float()), said[said >= 0], reduction="sum"))
+
+    try:
+        while len(kept) > count:
+            gone = min(kept, key=without)
+            kept.remove(gone)
+            layers[gone] = _Absent()
+    finally:
+        for i, layer in enumerate(everyone):
+            layers[i] = layer
+    return torch.tensor(kept)
 
 
 def most(scores: Tensor, count: int) -> Tensor:
@@ -89,68 +137,33 @@ def spaced(count: int, of: int) -> Tensor:
 def prune(
     model: Any, shape: ModelShape, target: ModelShape, layers: Tensor, found: Importance
 ) -> dict[str, Tensor]:
-    """The state of a model of shape `target` with the weights of `model` that matter most."""
+    """The state of a model of shape `target`, but of the old vocabulary, with the weights of
+    `model` that matter most."""
     channels = most(found.channels, target.hidden)
+    prefix = layers_prefix(model)
+    biases = {name for name in token_weights(model) if name.endswith(".bias")}
     state = model.state_dict()
     pruned = {
-        name: weight[..., channels]
+        name: weight if name in biases else weight[..., channels]
         for name, weight in state.items()
-        if not name.startswith("model.layers.")
+        if not name.startswith(prefix)
     }
     for new, old in enumerate(layers.tolist()):
-        cut = _LayerCut(
+        kept = Kept(
             channels,
             most(found.units[old], target.intermediate),
-            _rows_of_groups(found.groups[old], shape, target),
+            _heads_of_groups(found.groups[old], shape, target),
             most(found.groups[old], target.kv_heads),
-            shape,
         )
-        prefix = f"model.layers.{old}."
         for name, weight in state.items():
-            if name.startswith(prefix):
-                part = name.removeprefix(prefix)
-                pruned[f"model.layers.{new}.{part}"] = cut.of(part, weight)
+            if name.startswith(f"{prefix}{old}."):
+                part = name.removeprefix(f"{prefix}{old}.")
+                pruned[f"{prefix}{new}.{part}"] = kept.of(part, weight, shape)
     return {name: weight.contiguous() for name, weight in pruned.items()}
 
 
-def _rows_of_groups(scores: Tensor, shape: ModelShape, target: ModelShape) -> Tensor:
+def _heads_of_groups(scores: Tensor, shape: ModelShape, target: ModelShape) -> Tensor:
     """Query heads to keep: of each kept group the first ones, as many as the target has."""
     per_group, wanted = shape.heads // shape.kv_heads, target.heads // target.kv_heads
     groups = most(scores, target.kv_heads)
     return (groups[:, None] * per_group + torch.arange(wanted)).flatten()
-
-
-@dataclass
-class _LayerCut:
-    """Which rows and columns of one layer stay."""
-
-    channels: Tensor
-    units: Tensor
-    heads: Tensor
-    kv_heads: Tensor
-    shape: ModelShape
-
-    def of(self, name: str, weight: Tensor) -> Tensor:
-        """The part of a layer's weight, or bias, that stays."""
-        module = name.removesuffix(".weight").removesuffix(".bias").rsplit(".", 1)[-1]
-        rows, columns = self._axes()[module]
-        return weight[rows] if columns is None or weight.dim() == 1 else weight[rows][:, columns]
-
-    def _axes(self) -> dict[str, tuple[Tensor, Tensor | None]]:
-        """Rows and columns to keep of each module."""
-        queries, keys = self._head_rows(self.heads), self._head_rows(self.kv_heads)
-        return {
-            "q_proj": (queries, self.channels),
-            "k_proj": (keys, self.channels),
-            "v_proj": (keys, self.channels),
-            "o_proj": (self.channels, queries),
-            "gate_proj": (self.units, self.channels),
-            "up_proj": (self.units, self.channels),
-            "down_proj": (self.channels, self.units),
-            "input_layernorm": (self.channels, None),
-            "post_attention_layernorm": (self.channels, None),
-        }
-
-    def _head_rows(self, heads: Tensor) -> Tensor:
-        width = self.shape.head_dim
-        return (heads[:, None] * width + torch.arange(width)).flatten()

@@ -1,6 +1,6 @@
 """The student before distillation: its parent, cut to the tier's shape and vocabulary."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +15,7 @@ from family.spec import ModelShape, PruneStart, RandomStart
 from family.stage import Edge, Outcome
 from family.student import prune
 from family.student.companions import bring_companions
+from family.student.layout import PER_LAYER, check_kind, token_weights
 from family.teacher.open import facts_of, kind_of, load, read_config, save, shape_of
 
 
@@ -29,15 +30,11 @@ def start(inputs: Mapping[str, Path], settings: PruneStart | RandomStart, out: P
 
     if isinstance(settings, RandomStart):
         torch.manual_seed(settings.seed)
-        model = _empty(inputs["parent"], target, settings.shape.context, kept)
+        layers = prune.spaced(target.layers, parent.layers).tolist()
+        model = _empty(inputs["parent"], target, settings.shape.context, layers, kept)
         edges: tuple[Edge, ...] = ()
     else:
-        weights, layers = _pruned(inputs, settings, parent, target)
-        if kept is not None:
-            weights = _with_vocabulary(weights, torch.from_numpy(kept).long())
-        model = _empty(inputs["parent"], target, settings.shape.context, kept)
-        model.load_state_dict(weights, strict=False)
-        model.tie_weights()
+        model, layers = _pruned(inputs, settings, parent, target, kept)
         edges = (
             Edge(
                 kind="pruned_from",
@@ -76,10 +73,17 @@ TOKEN_IDS = ("bos_token_id", "eos_token_id", "pad_token_id")
 
 
 def _empty(
-    parent: Path, target: ModelShape, context: int | None, kept: NDArray[np.int32] | None
+    parent: Path,
+    target: ModelShape,
+    context: int | None,
+    layers: Sequence[int],
+    kept: NDArray[np.int32] | None,
 ) -> Any:
-    """A model of the target's shape and the parent's kind, with fresh random weights."""
+    """A model of the target's shape and the parent's kind, with fresh random weights.
+
+    `layers` are the parent's, in whose place its layers stand."""
     config = read_config(parent)
+    check_kind(config, target)
     if kept is not None:
         for name in TOKEN_IDS:
             setattr(config, name, _renumbered(getattr(config, name, None), kept))
@@ -87,9 +91,13 @@ def _empty(
     config.hidden_size = target.hidden
     config.intermediate_size = target.intermediate
     config.num_attention_heads = target.heads
-    config.num_key_value_heads = target.kv_heads
+    if hasattr(config, "num_key_value_heads"):
+        config.num_key_value_heads = target.kv_heads
     config.head_dim = target.head_dim
     config.vocab_size = target.vocabulary
+    for name in PER_LAYER:
+        if of_each := getattr(config, name, None):
+            setattr(config, name, [of_each[layer] for layer in layers])
     config.dtype = torch.float32
     if context:
         config.max_position_embeddings = context
@@ -105,31 +113,55 @@ def _renumbered(old: Any, kept: NDArray[np.int32]) -> Any:
 
 
 def _pruned(
-    inputs: Mapping[str, Path], settings: PruneStart, shape: ModelShape, target: ModelShape
-) -> tuple[dict[str, torch.Tensor], list[int]]:
-    """The parent's weights that matter most, and the layers they come from."""
+    inputs: Mapping[str, Path],
+    settings: PruneStart,
+    shape: ModelShape,
+    target: ModelShape,
+    kept: NDArray[np.int32] | None,
+) -> tuple[Any, list[int]]:
+    """A model with the parent's weights that matter most, and the layers they come from."""
     parent = load(inputs["parent"])
     sample = blocks.read(inputs["corpus"], inputs["parent"])
     rows = prune.spaced(min(settings.calibration, sample.count), sample.count).numpy()
-    found = prune.measure(
-        parent,
-        shape,
-        torch.from_numpy(sample.tokens[rows]).long(),
-        torch.from_numpy(sample.positions[rows]).long(),
+    tokens = torch.from_numpy(sample.tokens[rows]).long()
+    positions = torch.from_numpy(sample.positions[rows]).long()
+    found = prune.measure(parent, shape, tokens, positions)
+    match settings.layer_choice:
+        case "influence":
+            layers = prune.most(found.layers, target.layers)
+        case "loss":
+            labels = torch.from_numpy(sample.labels[rows]).long()
+            layers = prune.least_missed(parent, target.layers, tokens, positions, labels)
+        case "spaced":
+            layers = prune.spaced(target.layers, shape.layers)
+    weights = prune.prune(parent, shape, target, layers, found)
+    model = _empty(inputs["parent"], target, settings.shape.context, layers.tolist(), kept)
+    _rescale(weights, parent, model)
+    if kept is not None:
+        rows_kept = torch.from_numpy(kept).long()
+        weights |= {name: weights[name][rows_kept] for name in token_weights(parent)}
+    model.load_state_dict(weights)
+    return model, layers.tolist()
+
+
+def _rescale(weights: dict[str, torch.Tensor], parent: Any, student: Any) -> None:
+    """Undo what a gemma makes of fewer channels: it multiplies embeddings by sqrt(hidden).
+
+    The embedding takes up the difference; where it is the head too, the last norm, which
+    multiplies by 1 + weight, gives it back."""
+    before, after = (
+        getattr(model.get_input_embeddings(), "scalar_embed_scale", 1.0)
+        for model in (parent, student)
     )
-    if settings.layer_choice == "spaced":
-        layers = prune.spaced(target.layers, shape.layers)
-    else:
-        layers = prune.most(found.layers, target.layers)
-    return prune.prune(parent, shape, target, layers, found), layers.tolist()
-
-
-def _with_vocabulary(
-    weights: Mapping[str, torch.Tensor], kept: torch.Tensor
-) -> dict[str, torch.Tensor]:
-    """The weights with the rows of the kept tokens alone."""
-    by_token = ("model.embed_tokens.weight", "lm_head.weight")
-    return {name: weight[kept] if name in by_token else weight for name, weight in weights.items()}
+    if before == after:
+        return
+    ratio = before / after
+    names = token_weights(parent) if parent.config.tie_word_embeddings else ()
+    for name, module in parent.named_modules(remove_duplicate=False):
+        if module is parent.get_input_embeddings() or f"{name}.weight" in names:
+            weights[f"{name}.weight"] = weights[f"{name}.weight"] * ratio
+        elif names and module is parent.base_model.norm:
+            weights[f"{name}.weight"] = (1 + weights[f"{name}.weight"]) / ratio - 1
 
 
 def _reductions(parent: ModelShape, target: ModelShape) -> dict[str, str]:

@@ -14,7 +14,7 @@ from typing import Any
 
 import torch
 from huggingface_hub import snapshot_download
-from optimum.utils import NormalizedConfigManager
+from optimum.utils import NormalizedConfigManager, NormalizedTextConfig
 from transformers import (
     AutoConfig,
     AutoModelForCausalLM,
@@ -201,7 +201,11 @@ def shape_of(config: Any) -> ModelShape:
 
     Architectures name their sizes differently; optimum knows one name for each. `export.targets`
     reads a config.json without it, since it is neither to import this nor to wait for torch."""
-    sizes = NormalizedConfigManager.get_normalized_config_class(config.model_type)(config)
+    try:
+        named = NormalizedConfigManager.get_normalized_config_class(config.model_type)
+    except KeyError:  # gemma2, gemma3: they use the standard names
+        named = NormalizedTextConfig
+    sizes = named(config)
     heads = sizes.num_attention_heads
     return ModelShape(
         layers=sizes.num_layers,

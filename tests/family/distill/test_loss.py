@@ -221,3 +221,17 @@ def test_no_tensor_is_as_large_as_rows_times_vocabulary(teacher: Any) -> None:
     with Largest() as seen:
         distillation_loss(hidden, head, targets, [*DIVERGENCES, *MIXED]).backward()
     assert seen.elements == ROWS * vocabulary
+
+
+def test_logits_that_are_capped_are_capped_in_the_gradient_too() -> None:
+    hidden, head = student(6)
+    targets = listed(6)
+
+    def loss(hidden: Tensor, head: Tensor) -> Tensor:
+        return distillation_loss(hidden, head, targets, MIXED, 4.0)
+
+    assert torch.autograd.gradcheck(loss, (hidden, head))
+    assert (hidden @ head.T).abs().max() > 4
+    capped = 4 * (hidden @ head.T / 4).tanh()
+    same = distillation_loss(capped, torch.eye(VOCABULARY, dtype=head.dtype), targets, MIXED)
+    torch.testing.assert_close(loss(hidden, head), same)

@@ -158,3 +158,17 @@ def test_a_student_larger_than_its_parent_is_refused(
 ) -> None:
     with pytest.raises(DescentError, match=r"layers 9 exceeds its parent's 4"):
         started(tiny_family, tmp_path, layers=9)
+
+
+def test_layers_without_which_the_loss_is_least_go_one_by_one(
+    tiny_family: TinyFamily, tmp_path: Path
+) -> None:
+    parent = load(tiny_family.flagship)
+    for silent in (1, 2):
+        parent.model.layers[silent].mlp.down_proj.weight.data.zero_()
+        parent.model.layers[silent].self_attn.o_proj.weight.data.zero_()
+    folder = tmp_path / "parent"
+    parent.save_pretrained(folder)
+    settings = PruneStart(kind="prune", layer_choice="loss", shape=Shape(layers=2), calibration=1)
+    outcome = start({"parent": folder, "corpus": tiny_family.corpus}, settings, tmp_path / "out")
+    assert outcome.edges[0].detail["layers"] == "0,3"
