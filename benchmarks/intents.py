@@ -77,7 +77,7 @@ def rows(source: Path, out: Path) -> None:
     for name, split in SPLITS.items():
         with (out / name).open("w") as file:
             for text, label in splits[split]:
-                file.write(json.dumps({"text": text, "label": label}) + "\n")
+                file.write(json.dumps({"text": text, "intent": label}) + "\n")
 
 
 def family(out: Path) -> FamilySpec:

@@ -21,6 +21,7 @@ from family.spec import (
     DATA,
     FLAGSHIP,
     Bound,
+    Budget,
     Corpus,
     Distill,
     Evaluate,
@@ -31,6 +32,8 @@ from family.spec import (
     QuantizationAware,
     Shape,
     Tier,
+    UnreachableError,
+    picked,
 )
 
 #: What a device cannot run about a shape: (field, found, expected, fix) for each fault.
@@ -342,6 +345,20 @@ def _shape_faults(
             shapes[name], owners[name] = UNKNOWN, {}
             continue
         here: Path = ("tiers", name, "start", "shape")
+        if budget := _valid(Budget, start.get("budget")):
+            shapes[name], owners[name] = UNKNOWN, {}
+            yield from _budget_faults(asked, here)
+            if (
+                parent in owners
+                and owners[parent]
+                and _value(data, "vocabulary", "kind") in (None, "full")
+            ):
+                try:
+                    shapes[name] = picked(budget.parameters, shapes[parent])
+                    owners[name] = owners[parent]
+                except UnreachableError as error:
+                    yield Fault((*here[:-1], "budget"), str(error))
+            continue
         shapes[name] = asked.of(shapes[parent])
         asked_fields = asked.model_dump(exclude_none=True)
         owners[name] = {**owners[parent], **{field: (*here, field) for field in asked_fields}}
@@ -366,6 +383,14 @@ def _shape_faults(
             for field, found, expected, fix in target_faults(shapes[name]):
                 if field != "heads" and field in owners[name]:  # heads: told above
                     yield Fault(owners[name][field], f"{found} is not {expected}. {fix}")
+
+
+def _budget_faults(asked: Shape, path: Path) -> Iterator[Fault]:
+    for field in asked.model_dump(exclude_none=True, exclude={"context"}):
+        yield Fault(
+            (*path, field),
+            "a budget picks the shape, all but its context. Leave this out, or the budget.",
+        )
 
 
 def _heads_fault(shape: ModelShape, path: Path) -> Iterator[Fault]:

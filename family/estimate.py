@@ -5,7 +5,7 @@ of work come from what the store says about earlier builds on this machine, else
 a shape or a count is not known yet, the estimate says None and guesses nothing.
 """
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from statistics import mean, median
 from typing import Literal
@@ -31,6 +31,7 @@ from family.spec import (
     Rouge,
     Signal,
     TrimmedVocabulary,
+    UnreachableError,
     Verify,
 )
 from family.stage import Settings, keyed
@@ -59,6 +60,17 @@ class StagePlan(Settings):
     estimate: Estimate = Field(description="All zero for a reused stage.")
 
 
+class Assistant(Settings):
+    """A tier that might stand between a tier and its teacher, since the step is large."""
+
+    tier: str
+    teacher: str
+    times: float = Field(description="The teacher's weights over the tier's.")
+    parameters: int = Field(description="Of the assistant: the geometric mean of the two.")
+    tokens: int = Field(description="To train it on, as many as the tier.")
+    minutes: float = Field(description="To train it and to capture what it says.")
+
+
 class PlanReport(Settings):
     """What a build would do now."""
 
@@ -69,6 +81,9 @@ class PlanReport(Settings):
     )
     calibrated: tuple[str, ...] = Field(
         description="Stages whose pace was measured on this machine; others use stated defaults."
+    )
+    assistants: tuple[Assistant, ...] = Field(
+        (), description="Tiers that might be put between; for the spec to decide."
     )
 
 
@@ -122,6 +137,8 @@ ANSWER_FILL, PROMPT_TOKENS = 0.75, 40
 BLOCK_FILL = 0.9
 #: Heaps' law: n tokens of text hold about HEAPS[0] * n ** HEAPS[1] different ones; all bytes stay.
 HEAPS, BYTES = (12.0, 0.6), 256
+#: How many times a tier its teacher may be before an assistant is suggested.
+LARGE_STEP = 2
 #: A process with torch before any weight is in it, and the files of a tokenizer.
 BASE_MEMORY, TOKENIZER = 600_000_000, 4_000_000
 #: Bytes of a weight on disk, scales included.
@@ -161,6 +178,7 @@ def report(
         stages=stages,
         total=_total([stage.estimate for stage in stages]),
         calibrated=tuple(sorted(pace)),
+        assistants=tuple(family.assistants(pace)),
     )
 
 
@@ -289,6 +307,28 @@ class Sizes:
             peak_memory_bytes=round(self.memory(step, known)),
         )
 
+    def assistants(self, pace: Mapping[str, float]) -> Iterator[Assistant]:
+        """Where a tier is less than half of its teacher (Mirzadeh et al. 2020 put an assistant in
+        such gaps), one in the middle."""
+        for name, tier in self._spec.tiers.items():
+            teacher, student = self.shapes[tier.teacher], self.shapes[name]
+            if not teacher or not student or teacher.parameters <= LARGE_STEP * student.parameters:
+                continue
+            middle = round((teacher.parameters * student.parameters) ** 0.5)
+            costs = {"distill": tier.distill.tokens, "signal": self._corpus or 0}
+            seconds = sum(
+                PACE[stage].seconds(Size(middle, tokens).work) * pace.get(stage, 1.0)
+                for stage, tokens in costs.items()
+            )
+            yield Assistant(
+                tier=name,
+                teacher=tier.teacher,
+                times=round(teacher.parameters / student.parameters, 2),
+                parameters=middle,
+                tokens=tier.distill.tokens,
+                minutes=round(seconds / 60, 2),
+            )
+
     # ---- counts
 
     def _fact(self, step: str, name: str) -> int | None:
@@ -362,7 +402,10 @@ class Sizes:
         for name, tier in self._spec.tiers.items():
             parent = shapes[tier.start.parent]
             trimmed = self._vocabulary(parent) if tier.start.parent == FLAGSHIP else None
-            asked = tier.start.shape.of(parent, trimmed) if parent else None
+            try:
+                asked = tier.start.target(parent, trimmed) if parent else None
+            except UnreachableError:  # perhaps not, in the vocabulary that it will be
+                asked = None
             shapes[name] = self._shape(f"{name}/start") or asked
         return shapes
 

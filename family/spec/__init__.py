@@ -4,6 +4,7 @@ Each part below is the settings of one stage, and the YAML file is those parts b
 field's default, bound and description feed the settings reference and Prefect's run form.
 """
 
+from family.spec.budget import Budget, UnreachableError, picked
 from family.spec.capabilities import RETENTION, LMEval, Rouge
 from family.spec.data import (
     Corpus,
@@ -63,6 +64,7 @@ __all__ = [
     "RETENTION",
     "About",
     "Bound",
+    "Budget",
     "Codec",
     "Corpus",
     "CrossEntropy",
@@ -117,7 +119,9 @@ __all__ = [
     "TopK",
     "TotalVariation",
     "TrimmedVocabulary",
+    "UnreachableError",
     "Verify",
     "Vocabulary",
     "distributed",
+    "picked",
 ]

@@ -4,6 +4,7 @@ from typing import Annotated, Literal
 
 from pydantic import Field
 
+from family.spec.budget import Budget, picked
 from family.spec.names import FLAGSHIP
 from family.spec.shape import ModelShape
 from family.stage import NOT_IN_KEY, Settings
@@ -61,6 +62,16 @@ class _Start(Settings):
         json_schema_extra=NOT_IN_KEY,
     )
     shape: Shape = Field(default_factory=Shape)
+    budget: Budget | None = Field(
+        None, description="A bound on the size, which picks the shape; `shape` may add a context."
+    )
+
+    def target(self, parent: ModelShape, vocabulary: int | None = None) -> ModelShape:
+        """The full shape of a student whose parent has the shape `parent`.
+
+        Raises UnreachableError for a budget that no shape meets."""
+        whole = self.shape.of(parent, vocabulary)
+        return picked(self.budget.parameters, whole) if self.budget else whole
 
 
 class PruneStart(_Start):

@@ -11,11 +11,12 @@ from numpy.typing import NDArray
 from family.corpus import blocks
 from family.errors import DescentError
 from family.progress import report
-from family.spec import ModelShape, PruneStart, RandomStart
+from family.spec import ModelShape, PruneStart, RandomStart, UnreachableError, picked
+from family.spec.budget import SLACK
 from family.stage import Edge, Outcome
 from family.student import prune
 from family.student.companions import bring_companions
-from family.student.layout import PER_LAYER, check_kind, token_weights
+from family.student.layout import ONE_WIDTH, PER_LAYER, check_kind, token_weights
 from family.teacher.open import facts_of, kind_of, load, read_config, save, shape_of
 
 
@@ -26,6 +27,8 @@ def start(inputs: Mapping[str, Path], settings: PruneStart | RandomStart, out: P
     parent = shape_of(read_config(inputs["parent"]))
     kept = np.load(tokens_from / "vocabulary.npy") if "vocabulary" in inputs else None
     target = settings.shape.of(parent, None if kept is None else len(kept))
+    if settings.budget:
+        target = _within(settings.budget.parameters, inputs["parent"], target, kept)
     _check(parent, target)
 
     if isinstance(settings, RandomStart):
@@ -42,6 +45,7 @@ def start(inputs: Mapping[str, Path], settings: PruneStart | RandomStart, out: P
                 detail={
                     "layers": ",".join(map(str, layers)),
                     "layer_choice": settings.layer_choice,
+                    **({"budget": settings.budget.parameters} if settings.budget else {}),
                     **_reductions(parent, target),
                 },
             ),
@@ -50,6 +54,31 @@ def start(inputs: Mapping[str, Path], settings: PruneStart | RandomStart, out: P
     bring_companions(tokens_from, out)
     report(1, 1, "students")
     return Outcome(model=facts_of(model), edges=edges)
+
+
+def _within(
+    bound: int, parent: Path, largest: ModelShape, kept: NDArray[np.int32] | None
+) -> ModelShape:
+    """The shape that a budget comes to. A shape counts its weights as a llama has them, which is
+    right at once for most; else the bound is moved by as much as the count was off."""
+    config = read_config(parent)
+    asked = bound
+    try:
+        for _ in range(8):
+            target = picked(asked, largest, one_width=config.model_type in ONE_WIDTH)
+            with torch.device("meta"):
+                layers = prune.spaced(target.layers, config.num_hidden_layers).tolist()
+                found = _empty(parent, target, None, layers, kept).num_parameters()
+            if (1 - SLACK) * bound <= found <= bound:
+                return target
+            asked = int(asked * (1 - SLACK / 2) * bound / found)
+    except UnreachableError as fault:
+        raise DescentError(f"start.budget: {fault}") from fault
+    raise DescentError(
+        f"start.budget: no shape that every export runs has between "
+        f"{(1 - SLACK) * bound / 1e6:.4g}M and {bound / 1e6:.4g}M weights. The closest has "
+        f"{found / 1e6:.4g}M. Use that many, or write a shape."
+    )
 
 
 def _check(parent: ModelShape, target: ModelShape) -> None:

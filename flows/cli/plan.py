@@ -1,6 +1,6 @@
 """`descent plan`."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -75,7 +75,7 @@ def command(
             if value is not None:
                 raise click.UsageError(f"{option} goes with --hardware. Add it: --hardware h100x8.")
         report = planning.costs(load(config, faults), store)
-        json(report) if as_json else show(_render(report))
+        json(report) if as_json else show(_render(report), *_suggestions(report))
         return
     scaled = plan_on_paper(load(config, faults), hardware, sharding, corpus_tokens)
     json(scaled) if as_json else show(*render(scaled))
@@ -106,6 +106,18 @@ def _render(report: "PlanReport") -> "Table":
     rows.append(("in all", "", f"{stale} stale", *_costs(report.total), ""))
     costs = ("tokens", "time", "disk", "memory")
     return table(("tier", "stage", "status", *costs, "reason"), rows, right=costs)
+
+
+def _suggestions(report: "PlanReport") -> Iterator[str]:
+    from flows.cli.show import duration
+
+    for one in report.assistants:
+        yield (
+            f"{one.tier} is {one.times:.1f} times smaller than its teacher, {one.teacher}. A tier "
+            f"between them, `start: {{kind: prune, budget: {{params: "
+            f"{one.parameters / 1e6:.3g}M}}}}`, may teach it better: {one.tokens:,} tokens, "
+            f"{duration(60 * one.minutes)} more."
+        )
 
 
 def _costs(estimate: "Estimate") -> tuple[str, ...]:

@@ -8,7 +8,7 @@ import pytest
 from family.estimate import NOTHING, PACE, PlanReport, report
 from family.load import load
 from family.plan import Leaves, Planned, Step, plan, steps
-from family.spec import FamilySpec, ModelShape
+from family.spec import Budget, FamilySpec, ModelShape, PruneStart
 from family.stage import ModelFacts, Outcome
 from family.store import Manifest, Origin
 from tests.toys import LEAVES, changed, table
@@ -155,3 +155,21 @@ def test_a_teacher_that_runs_along_takes_its_time_and_memory(spec: FamilySpec) -
     seconds = flagship.parameters * spec.tiers["mini"].distill.tokens / 3 * PACE["distill"].rate
     assert after.minutes - before.minutes == pytest.approx(seconds / 60, abs=0.02)
     assert after.peak_memory_bytes - before.peak_memory_bytes == 2 * flagship.parameters
+
+
+def test_an_assistant_is_suggested_where_the_step_from_the_teacher_is_large(
+    spec: FamilySpec,
+) -> None:
+    assert {one.tier for one in estimated(spec).assistants} <= set(spec.tiers)
+    steep = changed(spec, "tiers.mini.start.shape", {"layers": 4})
+    (found,) = [one for one in estimated(steep).assistants if one.tier == "mini"]
+    assert (found.teacher, found.tokens) == ("flagship", spec.tiers["mini"].distill.tokens)
+    assert found.times > 2
+    assert found.minutes > 0
+
+
+def test_a_budget_s_expected_shape_is_what_is_estimated(spec: FamilySpec) -> None:
+    start = PruneStart(kind="prune", budget=Budget(params=30_000_000))
+    tiers = {**spec.tiers, "mini": spec.tiers["mini"].model_copy(update={"start": start})}
+    found = estimated(spec.model_copy(update={"tiers": tiers}))
+    assert of(found, "mini", "start").disk_bytes == pytest.approx(120 * MB, rel=0.1)

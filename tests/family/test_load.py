@@ -634,3 +634,28 @@ def test_reading_a_file_loads_no_heavy_library(write: Write) -> None:
         "assert not {'torch', 'transformers', 'onnx', 'prefect'} & sys.modules.keys()"
     )
     subprocess.run([sys.executable, "-c", code], check=True)
+
+
+def test_a_budget_picks_the_shape_that_tiers_below_are_checked_against(
+    write: Write, faults: Faults
+) -> None:
+    budget = ("shape: {layers: 16}", "budget: {params: 67M}")
+    start = load(write(budget), target_faults).tiers["mini"].start
+    assert start.budget is not None
+    assert start.budget.parameters == 67_000_000
+    (found,) = faults(budget, ("layers: 8}", "layers: 29}"))
+    assert found == (
+        "tiers.nano.start.shape.layers: 29 is more than mini has, and a tier is never larger. "
+        "Use at most 27."
+    )
+
+
+def test_a_budget_with_a_shape_or_out_of_reach_is_told(faults: Faults) -> None:
+    (both,) = faults(("shape: {layers: 16}", "budget: {params: 67M}, shape: {layers: 16}"))
+    assert both == (
+        "tiers.mini.start.shape.layers: a budget picks the shape, all but its context. Leave this "
+        "out, or the budget."
+    )
+    (beyond,) = faults(("shape: {layers: 16}", "budget: {params: 2B}"))
+    assert beyond.startswith("tiers.mini.start.budget: no shape that every export runs has between")
+    assert "The closest has 134.5M: layers 30" in beyond

@@ -22,9 +22,10 @@ from transformers import (
     Qwen3MoeConfig,
 )
 
+from export.targets import faults
 from family.distill.objective import learn
 from family.errors import DescentError
-from family.spec import CrossEntropy, ModelShape, PruneStart, Shape
+from family.spec import Budget, CrossEntropy, ModelShape, PruneStart, Shape
 from family.student.layout import AXES, Axis
 from family.student.start import start
 from family.teacher.head import Head
@@ -258,3 +259,27 @@ def test_heads_of_every_kind_say_and_learn_the_models_own_logits(kind: str) -> N
     torch.testing.assert_close(
         model(input_ids=tokens, position_ids=torch.arange(100)[None], labels=labels), right
     )
+
+
+@pytest.mark.parametrize("kind", ["llama", "qwen3", "gemma3", "phi", "gpt_neox"])
+def test_a_budget_comes_to_a_shape_of_any_kind(
+    kind: str, tiny_family: TinyFamily, tmp_path: Path
+) -> None:
+    wide = {"hidden_size": 128, "intermediate_size": 512, "num_attention_heads": 8}
+    parent = saved(model_of(kind, **wide), tmp_path / "parent")
+    bound = load(parent).num_parameters() // 2
+    inputs = {"parent": parent, "corpus": tiny_family.corpus}
+    out = tmp_path / "out"
+    out.mkdir()
+    settings = PruneStart(kind="prune", budget=Budget(params=bound), calibration=1)
+    outcome = start(inputs, settings, out)
+    assert 0.97 * bound <= load(out).num_parameters() <= bound
+    assert not faults(shape_of(read_config(out)))
+    assert outcome.edges[0].detail["budget"] == bound
+
+
+def test_a_budget_that_no_shape_meets_is_refused(tiny_family: TinyFamily, tmp_path: Path) -> None:
+    parent = saved(model_of("llama"), tmp_path / "parent")
+    settings = PruneStart(kind="prune", budget=Budget(params=1000))
+    with pytest.raises(DescentError, match=r"start\.budget: no shape .* The closest has"):
+        start({"parent": parent, "corpus": tiny_family.corpus}, settings, tmp_path)
