@@ -9,8 +9,8 @@ from family.stage import NOT_IN_KEY, Settings
 
 #: Bytes of a token's id: the low 16 bits, and the others where a vocabulary needs them.
 ID_BYTES = {False: 2, True: 3}
-#: Different tokens among those that are drawn, for each draw: a teacher is mostly sure of itself.
-#: Seen with a 135M teacher on its own answers (0.1) and on encyclopedic text (0.35).
+#: Different tokens among those that are drawn, for each draw. Assumed: a teacher is mostly sure of
+#: itself, and how sure depends on the text.
 DIFFERENT = 0.35
 
 
