@@ -37,7 +37,7 @@ def test_a_killed_run_asks_only_for_the_batches_that_are_not_whole(
 ) -> None:
     inputs = {"flagship": tiny_family.flagship, "prompts": tiny_family.prompts}
     batches = []
-    generate = module._generate
+    generate = module.generate
 
     def counted(*arguments: object) -> list[tuple[str, int]]:
         batches.append(arguments)
@@ -45,13 +45,13 @@ def test_a_killed_run_asks_only_for_the_batches_that_are_not_whole(
             raise KeyboardInterrupt("the third batch")
         return generate(*arguments)
 
-    monkeypatch.setattr(module, "_generate", counted)
+    monkeypatch.setattr(module, "generate", counted)
     with pytest.raises(KeyboardInterrupt, match="the third batch"):
         responses(inputs, SETTINGS, tmp_path)
     (tmp_path / "pieces" / "half.part").write_text('{"split": "train", "prom')  # cut by the kill
 
     batches.clear()
-    monkeypatch.setattr(module, "_generate", lambda *rest: batches.append(rest) or generate(*rest))
+    monkeypatch.setattr(module, "generate", lambda *rest: batches.append(rest) or generate(*rest))
     responses(inputs, SETTINGS, tmp_path)
     assert len(batches) == 5 - 2  # 18 prompts are 5 batches of 4; two were whole
     for name in ("train", "held_out"):
