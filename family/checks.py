@@ -345,6 +345,15 @@ def _shape_faults(
             shapes[name], owners[name] = UNKNOWN, {}
             continue
         here: Path = ("tiers", name, "start", "shape")
+        if start.get("kind") == "candidates":
+            for index, raw in enumerate(_list(start, "shapes")):
+                if one := _valid(Shape, raw):
+                    place: Path = ("tiers", name, "start", "shapes", index)
+                    whole = one.of(asked.of(shapes[parent]))
+                    if owners[parent]:
+                        yield from _candidate_faults(parent, shapes[parent], whole, one, place)
+            shapes[name], owners[name] = UNKNOWN, {}
+            continue
         if budget := _valid(Budget, start.get("budget")):
             shapes[name], owners[name] = UNKNOWN, {}
             yield from _budget_faults(asked, here)
@@ -383,6 +392,15 @@ def _shape_faults(
             for field, found, expected, fix in target_faults(shapes[name]):
                 if field != "heads" and field in owners[name]:  # heads: told above
                     yield Fault(owners[name][field], f"{found} is not {expected}. {fix}")
+
+
+def _candidate_faults(
+    parent: str, big: ModelShape, small: ModelShape, asked: Shape, path: Path
+) -> Iterator[Fault]:
+    fields = asked.model_dump(exclude_none=True)
+    for fault in (*_size_faults(parent, big, small), *_group_fault(parent, big, small)):
+        if fault.path[0] in fields:
+            yield Fault((*path, *fault.path), fault.text)
 
 
 def _budget_faults(asked: Shape, path: Path) -> Iterator[Fault]:

@@ -15,6 +15,7 @@ from pydantic import Field
 from family.plan import Planned, Step
 from family.spec import (
     FLAGSHIP,
+    CandidateStart,
     Corpus,
     Distill,
     Evaluate,
@@ -119,6 +120,7 @@ PACE = {
     "corpus": Pace(START),
     "signal": Pace(START, FORWARD),
     "vocabulary": Pace(START),
+    "candidates": Pace(2 * START, 6 / TRAINING),
     "start": Pace(START, 5e-8),
     "distill": Pace(START + 10, 6 / TRAINING),
     "post_train": Pace(START + 10, 6 / TRAINING),
@@ -216,6 +218,7 @@ class Size:
 RUNS = {
     "responses": ("flagship",),
     "signal": ("teacher",),
+    "candidates": ("parent",),
     "start": ("parent",),
     "distill": ("student",),
     "post_train": ("student",),
@@ -372,6 +375,8 @@ class Sizes:
                 return None if self._corpus is None else round(self._corpus * _held(self._spec))
             case Distill():
                 return settings.tokens
+            case CandidateStart(shapes=shapes, trial=trial):
+                return len(shapes) * trial.tokens
             case LMEval():
                 return self._asked(settings)
             case Rouge(max_tokens=longest):
@@ -422,6 +427,8 @@ class Sizes:
         settings, names = step.recipe.settings, RUNS.get(step.recipe.stage, ())
         if isinstance(settings, Flagship):
             return [self.shapes[FLAGSHIP]]
+        if isinstance(settings, CandidateStart):
+            return [self.shapes[step.tier]]
         if isinstance(settings, Distill) and settings.runs_teacher:
             names = (*names, "teacher")
         makers = (step.sources[name] for name in names if name in step.sources)

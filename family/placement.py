@@ -16,6 +16,7 @@ HeavyStage = Literal[
     "corpus",
     "signal",
     "vocabulary",
+    "candidates",
     "start",
     "distill",
     "post_train",

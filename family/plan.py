@@ -16,7 +16,15 @@ from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
-from family.spec import FLAGSHIP, FamilySpec, FullVocabulary, LMEval, PruneStart, Tier
+from family.spec import (
+    FLAGSHIP,
+    CandidateStart,
+    FamilySpec,
+    FullVocabulary,
+    LMEval,
+    PruneStart,
+    Tier,
+)
 from family.stage import Recipe, Settings, Stage, differences
 from family.store import Manifest
 
@@ -128,13 +136,18 @@ def _add_tier(
         start["vocabulary"] = "/vocabulary"
     if isinstance(tier.start, PruneStart):
         start |= corpus
-    student = graph.add(name, "start", tier.start, f"{where}.start", start)
+    tries = isinstance(tier.start, CandidateStart)
+    signal = {"signal": "/signal"} if _reads_signal_of(FLAGSHIP, tier) else {}
+    if not signal and _reads_signal_of(tier.teacher, tier):
+        signal = {"signal": graph.add(name, "signal", spec.signal, "signal", taught)}
+    if tries:
+        start |= {**taught, **signal}
+    made_by = "candidates" if tries else "start"
+    student = graph.add(name, "start", tier.start, f"{where}.start", start, stage=made_by)
 
     sources = {"student": student, **taught}
-    if _reads_signal_of(FLAGSHIP, tier):
-        sources["signal"] = "/signal"
-    elif _reads_signal_of(tier.teacher, tier):
-        sources["signal"] = graph.add(name, "signal", spec.signal, "signal", taught)
+    if tier.distill.reads_signal:
+        sources |= signal
     if spec.prompts:
         sources["generator"] = "/base" if spec.post_train else "/flagship"
     distilled = "distilled" if tier.post_train else "distill"
@@ -159,7 +172,10 @@ def _add_tier(
 
 
 def _reads_signal_of(teacher: str, tier: Tier) -> bool:
-    return tier.teacher == teacher and tier.distill.reads_signal
+    trained = [tier.distill]
+    if isinstance(tier.start, CandidateStart):
+        trained.append(tier.start.trial)
+    return tier.teacher == teacher and any(one.reads_signal for one in trained)
 
 
 def _ask_flagship(graph: "_Graph", leaves: Leaves, name: str, tier: Tier) -> dict[str, str]:

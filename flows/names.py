@@ -16,6 +16,7 @@ SENTENCES = {
     "corpus": "Pack the corpus into blocks",
     "signal": "Capture what the teacher says",
     "vocabulary": "Trim the vocabulary",
+    "candidates": "Try starts for {tier}",
     "start": "Give {tier} its start",
     "distill": "Distil {tier}",
     "post_train": "Post-train {tier}",

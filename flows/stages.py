@@ -28,6 +28,7 @@ STAGES = {
         Stage("corpus", "family.corpus.blocks:corpus", (spec.Corpus,), version=3),
         Stage("signal", "family.signal.capture:signal", (spec.Signal,), version=3, resumes=True),
         Stage("vocabulary", "family.student.vocabulary:vocabulary", (spec.TrimmedVocabulary,)),
+        Stage("candidates", "family.student.candidates:candidates", (spec.CandidateStart,)),
         Stage("start", "family.student.start:start", (spec.PruneStart, spec.RandomStart)),
         Stage("distill", "family.distill.train:distill", (spec.Distill,), version=4, resumes=True),
         Stage(

@@ -47,6 +47,7 @@ from family.spec.shape import ModelShape
 from family.spec.shipping import Bound, Evaluate, Export, Gate, MetricName, Verify
 from family.spec.signal import Codec, Dense, Sampled, Signal, TeacherPrecision, TopK
 from family.spec.student import (
+    CandidateStart,
     FullVocabulary,
     PruneStart,
     RandomStart,
@@ -65,6 +66,7 @@ __all__ = [
     "About",
     "Bound",
     "Budget",
+    "CandidateStart",
     "Codec",
     "Corpus",
     "CrossEntropy",

@@ -1,10 +1,11 @@
 """Where a student starts: its vocabulary, its shape, and whose weights it takes."""
 
-from typing import Annotated, Literal
+from typing import Annotated, Literal, Self
 
-from pydantic import Field
+from pydantic import Field, model_validator
 
 from family.spec.budget import Budget, picked
+from family.spec.distill import Distill
 from family.spec.names import FLAGSHIP
 from family.spec.shape import ModelShape
 from family.stage import NOT_IN_KEY, Settings
@@ -94,4 +95,43 @@ class RandomStart(_Start):
     seed: int = 0
 
 
-Start = Annotated[PruneStart | RandomStart, Field(discriminator="kind")]
+class CandidateStart(PruneStart):
+    """Several shapes, of which the best is taken: each is pruned from the parent, and distilled for
+    a while."""
+
+    kind: Literal["candidates"]  # type: ignore[assignment]
+    shapes: tuple[Shape, ...] = Field(
+        min_length=2, description="The candidates; what one leaves out it takes from `shape`."
+    )
+    trial: Distill = Field(
+        Distill(tokens=20_000), description="How each is distilled: less than once over the corpus."
+    )
+
+    @property
+    def each(self) -> tuple[PruneStart, ...]:
+        """Every candidate as the start that it would be."""
+        shared = {
+            name: getattr(self, name)
+            for name in PruneStart.model_fields
+            if name not in ("kind", "shape")
+        }
+        shapes = (
+            self.shape.model_copy(update=one.model_dump(exclude_none=True)) for one in self.shapes
+        )
+        return tuple(PruneStart(kind="prune", shape=one, **shared) for one in shapes)
+
+    def target(self, parent: ModelShape, vocabulary: int | None = None) -> ModelShape:
+        """The largest of the candidates, since nobody knows which it will be."""
+        found = (one.target(parent, vocabulary) for one in self.each)
+        return max(found, key=lambda shape: shape.parameters)
+
+    @model_validator(mode="after")
+    def _shapes_not_budgets(self) -> Self:
+        if self.budget:
+            raise ValueError(
+                "candidates are `shapes`; a `budget` picks one by itself. Leave one out"
+            )
+        return self
+
+
+Start = Annotated[PruneStart | RandomStart | CandidateStart, Field(discriminator="kind")]
