@@ -12,7 +12,7 @@ from family.student.candidates import candidates
 from family.teacher.open import load
 from tests.family.conftest import TinyFamily
 
-TRIAL = Distill(tokens=400, batch=1, learning_rate=3e-3, precision="fp32")
+TRIAL = Distill(tokens=400, batch=1, learning_rate=3e-4, precision="fp32")
 START = CandidateStart(
     kind="candidates",
     shape=Shape(context=192),
