@@ -67,6 +67,11 @@ def cross_faults(data: Mapping[str, Any], target_faults: TargetFaults) -> Iterat
         yield from _name_faults(name, tier, list(tiers))
         yield from _distill_faults(name, tier)
         yield from _loss_faults(name, tier, _value(data, "signal", "codec", "kind"))
+        if "rows" in data and _value(tier, "distill", "on_policy"):
+            yield Fault(
+                ("tiers", name, "distill", "on_policy"),
+                "a classifier writes nothing to learn from. Leave it out.",
+            )
         yield from _gate_faults(name, tier)
         yield from _capability_faults(name, tier, data)
     yield from _shape_faults(data, tiers, target_faults)

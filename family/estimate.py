@@ -246,8 +246,9 @@ def calibrated(
 def _sealed_size(spec: FamilySpec, sealed: Manifest, manifest: FindManifest) -> Size | None:
     """How large a step was; None if the store no longer knows."""
     stage, inputs = sealed.recipe["stage"], sealed.recipe["inputs"]
+    settings = sealed.recipe["settings"]
     runs = [manifest(inputs[name]) for name in RUNS.get(stage, ()) if name in inputs]
-    if sealed.recipe["settings"].get("signal") == "live":
+    if stage == "distill" and (settings.get("signal") == "live" or settings.get("on_policy")):
         runs.append(manifest(inputs["teacher"]))
     if stage == "flagship":
         runs = [sealed]

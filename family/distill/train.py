@@ -19,6 +19,7 @@ from family.distill.astray import Watch
 from family.distill.checkpoint import CheckpointMarks, Mark
 from family.distill.grid import Grid
 from family.distill.objective import forget, learn
+from family.distill.on_policy import Writer
 from family.distill.teacher import LiveTeacher
 from family.distill.trainer import DistillationTrainer, arguments
 from family.errors import DescentError
@@ -26,13 +27,13 @@ from family.parallel.place import here
 from family.progress import report
 from family.signal.codec import open_signal
 from family.signal.rows import Rows
-from family.signal.source import Header, refuse_other, refuse_other_tokens
+from family.signal.source import Header, refuse_other
 from family.spec import Distill
 from family.stage import Edge, Outcome, digest_json, keyed
 from family.store import sha256
 from family.student.classifier import labels_of, refuse_other_labels, with_labels
 from family.student.companions import bring_companions
-from family.teacher.open import classifies, facts_of, load, save
+from family.teacher.open import classifies, facts_of, load, load_tokenizer, save
 
 CHECKPOINTS = "checkpoints"
 
@@ -52,8 +53,6 @@ def distill(inputs: Mapping[str, Path], settings: Distill, out: Path) -> Outcome
     if settings.reads_signal:
         refuse_other(inputs["signal"], inputs["teacher"], inputs["corpus"], inputs["student"])
         rows = open_signal(inputs["signal"])
-    elif settings.runs_teacher:
-        refuse_other_tokens(inputs["teacher"], inputs["student"])
     collator = SignalCollator(rows, corpus, inputs["student"])
     teacher = LiveTeacher(inputs["teacher"], inputs["student"]) if settings.runs_teacher else None
     budget = Budget.of(settings, corpus, place.world)
@@ -82,6 +81,11 @@ def distill(inputs: Mapping[str, Path], settings: Distill, out: Path) -> Outcome
         int4_share = 1.0 if trainer.grid.holds() else settings.quantize.share
         trainer.steps_off_grid = budget.steps - round(int4_share * budget.steps)
         watch.phases.append(trainer.steps_off_grid)
+    if settings.on_policy:
+        end = load_tokenizer(inputs["student"]).eos_token_id
+        trainer.writer = Writer(settings.on_policy, corpus, end)
+        trainer.steps_off_policy = budget.steps - round(settings.on_policy.share * budget.steps)
+        watch.phases.append(trainer.steps_off_policy)
     trainer.train(resume_from_checkpoint=marks.last())
     if trainer.grid:
         trainer.grid.settle()
@@ -124,8 +128,10 @@ def _edges(
         "seed": settings.seed,
         "final_loss": round(loss, 4),
     }
-    if settings.runs_teacher:
+    if settings.signal == "live":
         trained["signal"] = settings.signal
+    if settings.on_policy:
+        trained["on_policy_share"] = settings.on_policy.share
     if int4_share:
         trained["int4_share"] = int4_share
     if settings.reads_signal:

@@ -1,7 +1,7 @@
 """transformers' Trainer, with the distillation loss and the int4 grid in it."""
 
 import math
-from contextlib import nullcontext
+from contextlib import AbstractContextManager, nullcontext
 from pathlib import Path
 from typing import Any
 
@@ -18,6 +18,7 @@ from transformers import Trainer, TrainingArguments
 from family.distill.astray import diverged
 from family.distill.grid import Grid
 from family.distill.objective import MATCHES
+from family.distill.on_policy import Writer
 from family.spec import Distill
 
 OPTIMIZERS = {"adamw": "adamw_torch_fused", "adamw_8bit": "adamw_bnb_8bit"}
@@ -68,11 +69,14 @@ class DistillationTrainer(Trainer):  # type: ignore[misc]
     is_fsdp_enabled: bool
     grid: Grid | None = None
     steps_off_grid: int = 0
+    writer: Writer | None = None
+    steps_off_policy: int = 0
 
     def __init__(self, **options: Any) -> None:
         super().__init__(**options)
         # The loss is summed over targets and divided by those of the whole optimizer step.
         self.model_accepts_loss_kwargs = True
+        self._loss_shifts_labels = False  # ours stand where they are to be said
 
     def create_accelerator_and_postprocess(self) -> None:
         """Also let accelerate shard on processors, which its state keeps to accelerators.
@@ -98,12 +102,35 @@ class DistillationTrainer(Trainer):  # type: ignore[misc]
         step = args.train_batch_size * args.gradient_accumulation_steps * args.world_size
         return RandomSampler(self.train_dataset, num_samples=blocks - blocks % step)
 
+    def get_batch_samples(
+        self, epoch_iterator: Any, num_batches: int, device: torch.device
+    ) -> tuple[list[dict[str, Tensor]], Tensor | int | None]:
+        """The parts of an optimizer step, written by the student once it is time for it, and the
+        number of targets in all of them. What is written does not depend on who writes it."""
+        parts, count = super().get_batch_samples(epoch_iterator, num_batches, device)
+        step = self.state.global_step
+        if self.writer and step >= self.steps_off_policy:
+            first = self.accelerator.process_index * num_batches
+            with self._on_grid(), self.accelerator.autocast():
+                parts = [
+                    self.writer.write(
+                        self.model, len(part["input_ids"]), [self.args.seed, step, number]
+                    )
+                    for number, part in enumerate(parts, first)
+                ]
+            count = self._get_num_items_in_batch(parts, device)
+        return parts, count
+
+    def _on_grid(self) -> AbstractContextManager[None]:
+        """The int4 grid, once it is time for it."""
+        grid = self.grid if self.state.global_step >= self.steps_off_grid else None
+        return grid.applied() if grid else nullcontext()
+
     def training_step(
         self, model: Any, inputs: dict[str, Tensor], num_items_in_batch: Tensor | int | None = None
     ) -> Tensor:
         """One part of an optimizer step, on the int4 grid once it is time for it."""
-        grid = self.grid if self.state.global_step >= self.steps_off_grid else None
-        with grid.applied() if grid else nullcontext():
+        with self._on_grid():
             loss: Tensor = super().training_step(model, inputs, num_items_in_batch)
         return loss
 

@@ -17,7 +17,7 @@ from family.spec.data import (
     Split,
     Text,
 )
-from family.spec.distill import Distill, QuantizationAware
+from family.spec.distill import Distill, OnPolicy, QuantizationAware
 from family.spec.distributed import Distributed, DistributedTraining, distributed
 from family.spec.family import FamilySpec, Tier
 from family.spec.flagship import (
@@ -96,6 +96,7 @@ __all__ = [
     "ModelShape",
     "Name",
     "Notices",
+    "OnPolicy",
     "PostTrain",
     "Precision",
     "Prompts",

@@ -24,6 +24,17 @@ class QuantizationAware(Settings):
     )
 
 
+class OnPolicy(Settings):
+    """In the last steps the student continues the corpus' prompts and learns what its teacher would
+    have said at each token that it wrote (GKD): it meets its own mistakes."""
+
+    share: float = Field(0.2, gt=0, le=1, description="Share of the steps, the last ones.")
+    tokens: int = Field(64, ge=1, description="Longest continuation.")
+    temperature: float = Field(
+        1.0, gt=0, description="Below 1, likely tokens are written more often."
+    )
+
+
 class Distill(Settings):
     """How a student is trained on its teacher's signal."""
 
@@ -39,6 +50,9 @@ class Distill(Settings):
         "stored",
         description="Where the teacher's odds come from: `stored`, captured once for all tiers; or "
         "`live`, the teacher runs in every step (in bf16), which hidden_states needs.",
+    )
+    on_policy: OnPolicy | None = Field(
+        None, description="End on what the student writes; left out, it learns from the corpus."
     )
     learning_rate: float = Field(1e-3, gt=0, description="Peak learning rate.")
     schedule: Literal["linear", "cosine", "constant"] = Field(
@@ -83,7 +97,7 @@ class Distill(Settings):
     @property
     def runs_teacher(self) -> bool:
         """Whether the teacher runs beside the student."""
-        return self.taught and self.signal == "live"
+        return self.taught and (self.signal == "live" or self.on_policy is not None)
 
     @model_validator(mode="after")
     def _optimizer_that_can_be_sharded(self) -> Self:
@@ -91,5 +105,19 @@ class Distill(Settings):
             raise ValueError(
                 "`optimizer: adamw_8bit` has no rule for weights that fsdp has cut up. Use "
                 "`optimizer: adamw`, or `distributed: {sharding: ddp}`"
+            )
+        return self
+
+    @model_validator(mode="after")
+    def _student_that_can_write(self) -> Self:
+        if self.on_policy and not self.taught:
+            raise ValueError(
+                "`on_policy` needs a term with the teacher in it, such as reverse_kl or jsd: "
+                "cross_entropy learns nothing from what the student wrote, where no answer is right"
+            )
+        if self.on_policy and self.distributed.sharding == "fsdp":
+            raise ValueError(
+                "`on_policy` needs a student that is whole in each process, to write with. Use "
+                "`distributed: {sharding: ddp}`, or leave out `on_policy`"
             )
         return self

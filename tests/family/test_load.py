@@ -466,6 +466,15 @@ def test_hidden_states_are_learned_from_a_teacher_that_runs_along(faults: Faults
     assert faults(("layers: 16}}", matched.format("signal: live, "))) == [too_deep]
 
 
+def test_a_student_learns_from_its_own_writing_by_what_its_teacher_says(faults: Faults) -> None:
+    asked = "distill: {on_policy: {}, loss: [{kind: cross_entropy}]}"
+    (fault,) = faults(("layers: 16}}", f"layers: 16}}}}\n    {asked}"))
+    assert "`on_policy` needs a term with the teacher in it, such as reverse_kl" in fault
+    sharded = "distill: {on_policy: {}, distributed: {processes: 2, sharding: fsdp}}"
+    found = faults(("layers: 16}}", f"layers: 16}}}}\n    {sharded}"))
+    assert any("a student that is whole in each process" in fault for fault in found)
+
+
 @pytest.mark.parametrize("export", ["5", "int4", "[{precision: int4, block_size: 48}]"])
 def test_a_faulty_export_is_one_fault_though_training_is_for_int4(
     faults: Faults, export: str

@@ -69,6 +69,14 @@ def test_two_processes_match_the_hidden_states_of_a_live_teacher_as_one_does(
         torch.testing.assert_close(weight, weights(one)[name], atol=1e-5, rtol=1e-4)
 
 
+def test_two_processes_write_what_one_writes_in_two_parts(works: Works, alone: Alone) -> None:
+    asked = {"tokens": 1000, "on_policy": {"share": 0.5, "tokens": 8}}
+    one = alone(settings(**asked, accumulate=2))
+    made = works.make(settings(**asked, distributed=SHARED))
+    np.testing.assert_allclose(losses(works.folder(made)), losses(one), **CURVE)
+    assert_same_weights(works.folder(made), one)
+
+
 def test_sharded_training_on_the_grid_goes_on_after_its_builder_was_killed(
     works: Works, alone: Alone
 ) -> None:
