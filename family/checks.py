@@ -49,8 +49,26 @@ BILLION = 1_000_000_000
 
 PICKLES = {".bin", ".pt", ".pth", ".ckpt", ".pkl", ".pickle"}
 
-MEASURED_ON_TIER = {"bits_per_byte", "kl", "agreement", "retention"}
+MEASURED_ON_TIER = {"bits_per_byte", "kl", "agreement", "retention", "accuracy"}
 MEASURED_ON_FP32 = {"max_abs_error", "greedy_match"}
+#: What is measured with one task alone.
+MEASURED_ON = {
+    "causal-lm": {
+        "bits_per_byte",
+        "bits_per_byte_rise",
+        "greedy_match",
+        "decode_tokens_per_second",
+        "decode_ratio",
+        "time_to_first_token_ms",
+    },
+    "sequence-classification": {
+        "accuracy",
+        "accuracy_drop",
+        "ms_per_row",
+        "row_ratio",
+        "rows_per_second",
+    },
+}
 
 
 def cross_faults(data: Mapping[str, Any], target_faults: TargetFaults) -> Iterator[Fault]:
@@ -72,7 +90,7 @@ def cross_faults(data: Mapping[str, Any], target_faults: TargetFaults) -> Iterat
                 ("tiers", name, "distill", "on_policy"),
                 "a classifier writes nothing to learn from. Leave it out.",
             )
-        yield from _gate_faults(name, tier)
+        yield from _gate_faults(name, tier, data.get("task", "causal-lm"))
         yield from _capability_faults(name, tier, data)
     yield from _shape_faults(data, tiers, target_faults)
     yield from rebuild_faults(_mapping(data, "rebuild"), data.get("family"))
@@ -229,7 +247,7 @@ def _layer_faults(name: str, tier: Mapping[str, Any], layers: int) -> Iterator[F
                 )
 
 
-def _gate_faults(name: str, tier: Mapping[str, Any]) -> Iterator[Fault]:
+def _gate_faults(name: str, tier: Mapping[str, Any], task: object) -> Iterator[Fault]:
     exports = _exports(tier)
     precisions = [export.precision for export in exports]
     for index, precision in enumerate(precisions):
@@ -241,6 +259,13 @@ def _gate_faults(name: str, tier: Mapping[str, Any]) -> Iterator[Fault]:
         place: Path = ("tiers", name, "gate", "bounds", index)
         if not (bound := _valid(Bound, raw)):
             continue
+        for other, metrics in MEASURED_ON.items():
+            if bound.metric in metrics and task in MEASURED_ON and task != other:
+                yield Fault(
+                    (*place, "metric"),
+                    f"{bound.metric} is measured with `task: {other}` alone. Drop the bound, or "
+                    f"use one of {', '.join(sorted(MEASURED_ON[str(task)]))}.",
+                )
         if bound.file and bound.file not in precisions:
             yield Fault(
                 (*place, "file"),

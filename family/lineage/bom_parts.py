@@ -10,7 +10,7 @@ from pydantic import BaseModel, ConfigDict, JsonValue
 from pydantic.alias_generators import to_camel
 
 from family.lineage.dossier import Described, Dossier
-from family.lineage.hub import TASK
+from family.lineage.hub import TASKS
 from family.lineage.views import Dataset, Figure
 
 LIMIT = (
@@ -130,7 +130,7 @@ def _card(model: Described, dossier: Dossier) -> ModelCardPart:
     description = dossier.about.get("description")
     return ModelCardPart(
         model_parameters=ModelParameters(
-            task=TASK,
+            task=TASKS[model.classifies],
             model_architecture=model.architecture,
             datasets=tuple(DataReference(ref=f"data:{one.id}") for one in dossier.data if own),
         ),

@@ -30,6 +30,8 @@ if TYPE_CHECKING:
 
 #: What a figure says of a checkpoint, and of exported files.
 QUALITY = {
+    "accuracy": ("how often the likeliest label is right",) * 2,
+    "accuracy_drop": ("", "below the checkpoint's accuracy in PyTorch"),
     "bits_per_byte": ("of held-out text; lower is better",) * 2,
     "bits_per_byte_rise": ("", "over the checkpoint in PyTorch"),
     "agreement": (
@@ -41,10 +43,27 @@ QUALITY = {
     "max_abs_error": ("", "largest difference of a logit from PyTorch's"),
     "greedy_match": ("", "share of greedy tokens that are PyTorch's"),
 }
+#: Of classifiers.
+OF_ROWS = {
+    "agreement": (
+        "how often the likeliest label is the flagship's",
+        "how often the likeliest label is the checkpoint's",
+    ),
+    "retention": ("the model's accuracy over the flagship's", ""),
+    "kl": ("to the flagship, nats per row", "to the checkpoint, nats per row"),
+}
+#: What is told of files in one line: of classifiers, and of models that write.
+IN_BRIEF = {
+    True: {"accuracy": "accuracy", "rows_per_second": "rows/s"},
+    False: {"bits_per_byte": "bits per byte", "decode_tokens_per_second": "tokens/s"},
+}
 SPEED = {
     "decode_tokens_per_second": "tokens per second, decoding",
     "decode_ratio": "times as fast as the checkpoint in PyTorch, bf16",
     "time_to_first_token_ms": "milliseconds to the first token",
+    "ms_per_row": "milliseconds to label a row",
+    "row_ratio": "times as fast as the checkpoint in PyTorch",
+    "rows_per_second": "rows per second, in batches",
 }
 
 
@@ -135,16 +154,16 @@ def _size(dossier: Dossier) -> Iterator[str]:
     yield markdown_table(("file", "bytes"), [*rows, ("all", f"{model.bytes:,}")])
     if dossier.exports:
         yield "The same model in files for devices:"
+        figures = IN_BRIEF[dossier.model.classifies]
         rows_of = [
             (
                 one.precision,
                 megabytes(one.bytes / 1e6),
-                _value(one.figure("bits_per_byte")),
-                _value(one.figure("decode_tokens_per_second")),
+                *(_value(one.figure(name)) for name in figures),
             )
             for one in dossier.exports
         ]
-        yield markdown_table(("precision", "MB", "bits per byte", "tokens/s"), rows_of)
+        yield markdown_table(("precision", "MB", *figures.values()), rows_of)
 
 
 def _quality(dossier: Dossier) -> Iterator[str]:
@@ -156,8 +175,9 @@ def _quality(dossier: Dossier) -> Iterator[str]:
     held_out = next((one for one in dossier.data if one.kind == "blocks"), None)
     if held_out and model.metrics:
         what = "All but the tasks" if any(map(is_task, model.metrics)) else "All"
+        samples = "rows" if dossier.model.classifies else "conversations"
         yield (
-            f"{what} on the {held_out.held_out} held-out conversations of `{held_out.name}` "
+            f"{what} on the {held_out.held_out} held-out {samples} of `{held_out.name}` "
             f"(`{held_out.digest}`). Two figures may be compared only if their protocols are equal."
         )
 
@@ -188,7 +208,10 @@ def _meaning(figure: Figure, model: Described) -> str:
         return "greedy answers against references, F-measure"
     if is_task(figure):
         return "a task of the lm-evaluation-harness"
-    return QUALITY[figure.name][model.exported]
+    says = QUALITY[figure.name]
+    if figure.unit == "rows":
+        says = OF_ROWS.get(figure.name, says)
+    return says[model.exported]
 
 
 def _speed(dossier: Dossier) -> Iterator[str]:

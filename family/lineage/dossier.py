@@ -56,6 +56,11 @@ class Described(Measured):
         """Whether it is a set of files for a device, not a checkpoint."""
         return self.step.startswith(EXPORT)
 
+    @property
+    def classifies(self) -> bool:
+        """Whether it labels rows instead of writing text."""
+        return self.architecture.endswith("ForSequenceClassification")
+
 
 class Conditions(View):
     """How some of a model's figures were taken, and on what."""

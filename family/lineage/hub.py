@@ -22,7 +22,8 @@ from family.spec import RETENTION
 if TYPE_CHECKING:
     from huggingface_hub import EvalResult, ModelCardData
 
-TASK = "text-generation"
+#: The Hub's names of tasks.
+TASKS = {True: "text-classification", False: "text-generation"}
 
 #: Licences that the Hub has a name for (https://huggingface.co/docs/hub/repositories-licenses).
 #: Two are another licence's text as one maker uses it.
@@ -44,11 +45,18 @@ LICENCES = {
 }
 #: Figures that go into `model-index`: how good it is, not how fast, which depends on a machine.
 RESULTS = {
+    "accuracy": "Accuracy on held-out rows",
     "bits_per_byte": "Bits per byte of held-out text",
     "bits_per_byte_rise": "Rise in bits per byte over the checkpoint",
     "agreement": "Agreement on the likeliest next token",
     "retention": "Bits per byte of the flagship over those of the model",
     "kl": "KL divergence, nats per token",
+}
+#: Of classifiers.
+OF_ROWS = {
+    "agreement": "Agreement on the likeliest label",
+    "retention": "Accuracy of the model over that of the flagship",
+    "kl": "KL divergence, nats per row",
 }
 
 
@@ -73,12 +81,18 @@ def metadata(dossier: Dossier, owner: str | None, base: str | None) -> "ModelCar
         license=terms.license,
         license_name=terms.name,
         license_link=terms.link,
-        library_name="onnxruntime-genai" if dossier.model.exported else "transformers",
-        pipeline_tag=TASK,
+        library_name=_library(dossier),
+        pipeline_tag=TASKS[dossier.model.classifies],
         tags=list(_tags(dossier)),
         model_name=dossier.model.slug if results else None,
         eval_results=results or None,
     )
+
+
+def _library(dossier: Dossier) -> str:
+    if not dossier.model.exported:
+        return "transformers"
+    return "onnxruntime" if dossier.model.classifies else "onnxruntime-genai"
 
 
 def relation(dossier: Dossier) -> str | None:
@@ -170,13 +184,13 @@ def _results(dossier: Dossier) -> Iterator["EvalResult"]:
     for name, title in RESULTS.items():
         if figure := model.figure(name):
             yield EvalResult(
-                task_type=TASK,
+                task_type=TASKS[dossier.model.classifies],
                 dataset_type=f"{model.family}-held-out",
-                dataset_name=f"Held-out answers of {model.family}",
+                dataset_name=f"Held-out text of {model.family}",
                 dataset_split="test",
                 dataset_args={"sha256": held_out.digest} if held_out else None,
                 metric_type=name,
-                metric_name=title,
+                metric_name=OF_ROWS.get(name, title) if figure.unit == "rows" else title,
                 metric_value=figure.value,
                 metric_args=_measured(figure),
             )
@@ -184,7 +198,7 @@ def _results(dossier: Dossier) -> Iterator["EvalResult"]:
         if not figure.name.endswith(RETENTION):
             task, _, metric = figure.name.partition(":")
             yield EvalResult(
-                task_type=TASK,
+                task_type=TASKS[False],
                 dataset_type=task,
                 dataset_name=task,
                 metric_type=metric,

@@ -1,7 +1,7 @@
 """The family on one page: quality against size and against speed, and who taught whom."""
 
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from math import hypot
 from pathlib import Path as FilePath
 
@@ -26,7 +26,7 @@ from family.drawing.scene import (
     width_of,
 )
 from family.errors import DescentError, NotFoundError
-from family.lineage.points import Point, colours, origins, points
+from family.lineage.points import Point, colours, judged_by, origins, points
 from family.lineage.views import Member, Status
 from family.lineage.words import megabytes
 
@@ -62,6 +62,7 @@ PACE = Panel(
     lambda point: point.milliseconds,
     lambda value: f"{value:.3g} ms",
 )
+OF_ROWS = replace(PACE, label="ms per row, logarithmic")
 
 
 def draw(status: Status, path: FilePath, earlier: Sequence[Status] = ()) -> None:
@@ -87,7 +88,7 @@ def picture(status: Status, earlier: Sequence[Status] = ()) -> Scene:
         )
     shapes: list[Shape] = [
         Text((margin, 40), f"{status.family}: how much smaller, how much is kept", 19, bold=True),
-        Text((margin, 62), ABOUT, 12, MUTED),
+        Text((margin, 62), about(status), 12, MUTED),
     ]
     for at, panel in enumerate(found):
         left = margin + at * (WIDE + margin)
@@ -99,10 +100,19 @@ def picture(status: Status, earlier: Sequence[Status] = ()) -> Scene:
     return Scene(width, bottom + 40, f"Map of {status.family}", tuple(shapes))
 
 
-ABOUT = (
-    "Retention of each file, the flagship's bits per byte over its own on held-out text, "
-    "with the 95 % interval."
-)
+def about(status: Status) -> str:
+    """What quality is, on all panels."""
+    if _of_rows(status):
+        what = "its own accuracy over the flagship's on held-out rows"
+    else:
+        what = "the flagship's bits per byte over its own on held-out text"
+    return f"Retention of each file, {what}, with the 95 % interval."
+
+
+def _of_rows(status: Status) -> bool:
+    """Whether the family's models label rows."""
+    judged = judged_by(status)
+    return judged is not None and judged.name == "accuracy"
 
 
 def panels(status: Status, earlier: Sequence[Status] = (), *, links: bool = False) -> list[Scene]:
@@ -114,7 +124,7 @@ def panels(status: Status, earlier: Sequence[Status] = (), *, links: bool = Fals
     if len(found) < 2:
         return []
     paced = [point for point in found if point.milliseconds is not None]
-    panels = [(SIZE, found)] + [(PACE, paced)] * bool(paced)
+    panels = [(SIZE, found)] + [(OF_ROWS if _of_rows(status) else PACE, paced)] * bool(paced)
     return [_Drawing(status, panel, some, links).scene() for panel, some in panels]
 
 
@@ -206,7 +216,9 @@ class _Drawing:
             f"{megabytes(point.megabytes)} MB"
         )
         if point.milliseconds is not None:
-            says += f"\n{point.milliseconds:.3g} ms per token"
+            says += (
+                f"\n{point.milliseconds:.3g} ms per {'row' if _of_rows(self.status) else 'token'}"
+            )
         href = f"#model-{point.model}" if self.links and not point.release else ""
         return Group((shape,), "point", href, says)
 

@@ -1,11 +1,11 @@
 """What the map shows: every set of files by size, speed and quality, and who it came from."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 
 from family.drawing.scene import INK, TIERS
-from family.lineage.scorecard import SPEED
-from family.lineage.views import Figure, Member, Status
+from family.lineage.views import Figure, Member, Shipped, Status
 from family.stage import OUTPUTS
 
 
@@ -21,22 +21,41 @@ class Point:
     """The earlier release that it is of; null for what the family is now."""
     megabytes: float
     milliseconds: float | None
-    """To decode one token; null if that was not measured as the others were."""
+    """To decode one token, or to label one row; null if that was not measured as the others were.
+    """
     retention: float
     interval: tuple[float, float]
+
+
+#: What files are judged by, the better the higher or the lower; and their speed, as milliseconds.
+QUALITY: Mapping[str, Callable[[float, float], float]] = {
+    "bits_per_byte": lambda best, value: best / value,
+    "accuracy": lambda best, value: value / best,
+}
+SPEED: Mapping[str, Callable[[float], float]] = {
+    "decode_tokens_per_second": lambda rate: 1000 / rate,
+    "ms_per_row": lambda milliseconds: milliseconds,
+}
+
+
+def judged_by(status: Status) -> Figure | None:
+    """The flagship's own figure, which the quality of files is held against."""
+    found = (status.flagship.figure(name) for name in QUALITY) if status.flagship else ()
+    return next(filter(None, found), None)
 
 
 def points(status: Status, earlier: Sequence[Status] = ()) -> list[Point]:
     """Every set of files that was scored by the protocol of the flagship's own score.
 
     The flagship goes first, and `earlier` releases go last, without what is still the same.
-    Quality is retention, the present flagship's bits per byte over the files': each counts by what
-    was measured on itself, not on the checkpoint that it was exported from.
+    Quality is retention, the present flagship's bits per byte over the files', or their accuracy
+    over its: each counts by what was measured on itself, not on the checkpoint that it was
+    exported from.
     """
-    best = status.flagship.figure("bits_per_byte") if status.flagship else None
+    best = judged_by(status)
     if not best:
         return []
-    speeds = [file.figure(SPEED) for tier in status.tiers for file in tier.files]
+    speeds = [_speed(file) for tier in status.tiers for file in tier.files]
     speed = next((figure for figure in speeds if figure), None)
     found = list(_points(status, None, best, speed))
     for release in earlier:
@@ -54,10 +73,11 @@ def _points(
 ) -> Iterator[Point]:
     for member in status.members:
         for file in member.files:
-            bits, pace = file.figure("bits_per_byte"), file.figure(SPEED)
-            if not bits or bits.protocol != best.protocol:
+            quality, pace = file.figure(best.name), _speed(file)
+            if not quality or quality.protocol != best.protocol:
                 continue
-            low, high = bits.interval or (bits.value, bits.value)
+            retention = partial(QUALITY[best.name], best.value)
+            low, high = sorted(map(retention, quality.interval or (quality.value,) * 2))
             paced = pace and speed and pace.protocol == speed.protocol
             yield Point(
                 member=member.tier,
@@ -66,11 +86,15 @@ def _points(
                 model=file.model,
                 release=release,
                 megabytes=file.megabytes,
-                milliseconds=1000 / pace.value if pace and paced else None,
-                retention=best.value / bits.value,
+                milliseconds=SPEED[pace.name](pace.value) if pace and paced else None,
+                retention=retention(quality.value),
                 # What all are measured against is 1 by definition.
-                interval=(1.0, 1.0) if bits == best else (best.value / high, best.value / low),
+                interval=(1.0, 1.0) if quality == best else (low, high),
             )
+
+
+def _speed(file: Shipped) -> Figure | None:
+    return next(filter(None, map(file.figure, SPEED)), None)
 
 
 def colours(status: Status) -> dict[str, str]:

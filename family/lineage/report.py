@@ -109,6 +109,7 @@ def html(report: Report) -> str:
         sections={id: title for id, title in SECTIONS.items() if shown.get(id, True)},
         tiles=[tile(member, tints[member.tier]) for member in status.members],
         scorecard=scorecard(status),
+        about_map=family_map.about(status),
         panels=[(panel.title, Markup(svg.inline(panel))) for panel in panels],
         legend=Markup(svg.inline(legend)),
         graph=Markup(svg.inline(graph)),

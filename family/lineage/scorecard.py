@@ -13,20 +13,32 @@ if TYPE_CHECKING:
     from rich.table import Table
 
 APART = "†"
-SPEED = "decode_tokens_per_second"
+#: What was labelled, where a family's models are classifiers.
+ROWS = "rows"
+SPEEDS = {"decode_tokens_per_second": "tokens/s", "rows_per_second": "rows/s"}
 QUALITY = {
+    "accuracy": "accuracy",
     "bits_per_byte": "bits per byte",
     "agreement": "agreement",
     "retention": "retention",
     "kl": "KL",
 }
+WITH_INTERVAL = ("accuracy", "bits_per_byte")
 MEANING = {
+    "accuracy": "Accuracy: how often the likeliest label is right ({n}), with the 95 % interval.",
     "bits_per_byte": "Bits per byte of held-out text ({n}), with the 95 % interval; lower is "
     "better.",
     "agreement": "Agreement: how often the likeliest next token is the flagship's ({n}).",
     "retention": "Retention: the flagship's bits per byte over the model's.",
     "kl": "KL to the flagship, in nats per token ({n}).",
-    SPEED: "Tokens/s: decoding, the median of {n}.",
+    "decode_tokens_per_second": "Tokens/s: decoding, the median of {n}.",
+    "rows_per_second": "Rows/s: labelling them in batches, the median of {n}.",
+}
+#: Of classifiers.
+OF_ROWS = {
+    "agreement": "Agreement: how often the likeliest label is the flagship's ({n}).",
+    "retention": "Retention: the model's accuracy over the flagship's.",
+    "kl": "KL to the flagship, in nats per row ({n}).",
 }
 
 
@@ -82,15 +94,16 @@ def scorecard(status: Status) -> Scorecard:
         columns[f"{precision} MB"] = [megabytes(one.megabytes) if one else NONE for one in files]
     for name, title in QUALITY.items():
         figures = [member.figure(name) for member in members]
-        columns[title] = _column(figures, _with_interval if name == "bits_per_byte" else _quality)
+        columns[title] = _column(figures, _with_interval if name in WITH_INTERVAL else _quality)
     columns |= _tasks("", members)
     for precision in precisions:
         files = [member.file(precision) for member in members]
         columns |= _tasks(f"{precision} ", files)
     for precision in precisions:
         files = [member.file(precision) for member in members]
-        speeds = [one.figure(SPEED) if one else None for one in files]
-        columns[f"{precision} tokens/s"] = _column(speeds, lambda figure: rate(figure.value))
+        for name, title in SPEEDS.items():
+            speeds = [one.figure(name) if one else None for one in files]
+            columns[f"{precision} {title}"] = _column(speeds, lambda figure: rate(figure.value))
     columns = {title: cells for title, cells in columns.items() if set(cells) != {NONE}}
     return Scorecard(
         title=status.family,
@@ -137,10 +150,11 @@ def _with_interval(figure: Figure) -> str:
 def _remarks(members: Sequence[Member], columns: Mapping[str, Sequence[str]]) -> Iterator[str]:
     for name, meaning in MEANING.items():
         measured: Iterable[Measured] = members
-        if name == SPEED:
+        if name in SPEEDS:
             measured = [file for member in members for file in member.files]
         if found := next(filter(None, (one.figure(name) for one in measured)), None):
-            yield meaning.format(n=f"{found.n:,} {found.unit}")
+            said = OF_ROWS.get(name, meaning) if found.unit == ROWS else meaning
+            yield said.format(n=f"{found.n:,} {found.unit}")
     asked = [one for member in members for one in member.metrics if one.name.endswith(RETENTION)]
     if asked:
         counts = sorted({one.n for one in asked})

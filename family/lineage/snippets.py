@@ -34,6 +34,26 @@ inputs = tokenizer.apply_chat_template(
 answer = model.generate(**inputs, max_new_tokens=128, do_sample=False)
 print(tokenizer.decode(answer[0, inputs["input_ids"].shape[1]:], skip_special_tokens=True))"""
 
+LABELS = """\
+from transformers import AutoModelForSequenceClassification, AutoTokenizer
+
+tokenizer = AutoTokenizer.from_pretrained(".")  # the folder of these files
+model = AutoModelForSequenceClassification.from_pretrained(".")
+logits = model(**tokenizer({prompt}, return_tensors="pt")).logits
+print(model.config.id2label[logits.argmax(-1).item()])"""
+
+LABELS_ONNX = """\
+import json
+import onnxruntime
+from tokenizers import Tokenizer
+
+tokenizer = Tokenizer.from_file("tokenizer.json")  # in the folder of these files
+model = onnxruntime.InferenceSession("model.onnx")
+row = tokenizer.encode({prompt})
+inputs = {{"input_ids": [row.ids], "attention_mask": [row.attention_mask]}}
+(logits,) = model.run(["logits"], inputs)
+print(json.load(open("config.json"))["id2label"][str(logits.argmax(-1)[0])])"""
+
 
 def how_to_run(dossier: Dossier) -> Iterator[str]:
     """The command where the store is, and Python where only the files are."""
@@ -43,7 +63,10 @@ def how_to_run(dossier: Dossier) -> Iterator[str]:
         yield f"In the store that it was made in: `{command}`"
     names = {file.path for file in model.files}
     if not model.exported:
-        yield _python("With transformers", TRANSFORMERS, dossier.prompt)
+        code = LABELS if dossier.model.classifies else TRANSFORMERS
+        yield _python("With transformers", code, dossier.prompt)
+    elif dossier.model.classifies:
+        yield _python("In ONNX Runtime", LABELS_ONNX, dossier.prompt)
     elif "genai_config.json" in names:
         yield _python("With `pip install onnxruntime-genai`", GENAI, dossier.prompt)
     else:

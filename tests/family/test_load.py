@@ -398,6 +398,12 @@ def test_all_faults_are_told_at_once_in_the_order_of_the_file(faults: Faults) ->
         ),
         (
             "layers: 16}}",
+            "layers: 16}}\n    gate: {bounds: [{metric: accuracy, min: 1}]}",
+            "tiers.mini.gate.bounds[0].metric: accuracy is measured with `task: "
+            "sequence-classification` alone. Drop the bound, or use one of bits_per_byte, ",
+        ),
+        (
+            "layers: 16}}",
             "layers: 16}}\n    gate: {bounds: [{metric: kl}]}",
             "tiers.mini.gate.bounds[0]: a bound needs `min` or `max`.",
         ),

@@ -8,17 +8,36 @@ from family.spec import RETENTION
 from family.stage import Verdict
 
 #: What a tier is judged by, and what a set of files is.
-OF_TIERS = ("bits_per_byte", "agreement", "retention", "kl")
+OF_TIERS = ("accuracy", "bits_per_byte", "agreement", "retention", "kl")
 SPEED = "decode_tokens_per_second"
 SIZE = "megabytes"
-OF_FILES = (SIZE, SPEED, "time_to_first_token_ms", "bits_per_byte")
-TIMED = frozenset({SPEED, "time_to_first_token_ms"})
-HIGHER_IS_BETTER = frozenset({"agreement", "retention", "greedy_match", "decode_ratio", SPEED})
+TIMED = frozenset({SPEED, "time_to_first_token_ms", "rows_per_second", "ms_per_row"})
+OF_FILES = (
+    SIZE,
+    SPEED,
+    "time_to_first_token_ms",
+    "rows_per_second",
+    "ms_per_row",
+    "accuracy",
+    "bits_per_byte",
+)
+HIGHER_IS_BETTER = frozenset(
+    {
+        "accuracy",
+        "agreement",
+        "retention",
+        "greedy_match",
+        "decode_ratio",
+        "row_ratio",
+        "rows_per_second",
+        SPEED,
+    }
+)
 
 #: A figure with an interval has moved where it lies outside the interval that it had before. One
 #: without has moved by more than this share of what it was: medians of a few timings differ by
 #: several per cent between two runs on one machine.
-NOTABLE = {SIZE: 0.02, SPEED: 0.1, "time_to_first_token_ms": 0.1}
+NOTABLE = {SIZE: 0.02, **dict.fromkeys(TIMED, 0.1)}
 
 OTHER_PROTOCOL = "measured under another protocol"
 OTHER_MACHINE = "timed on another machine, or on one that was not recorded"

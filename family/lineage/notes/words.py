@@ -11,6 +11,7 @@ from family.lineage.words import megabytes, millions, rate, scalar, spaced
 
 NONE = "-"
 TITLES = {
+    "accuracy": "accuracy",
     "bits_per_byte": "bits per byte",
     "agreement": "agreement",
     "retention": "retention",
@@ -18,6 +19,8 @@ TITLES = {
     SIZE: "MB",
     "decode_tokens_per_second": "tokens/s",
     "time_to_first_token_ms": "ms to the first token",
+    "rows_per_second": "rows/s",
+    "ms_per_row": "ms a row",
 }
 
 
@@ -70,6 +73,8 @@ def apart(found: Iterable[Finding]) -> Iterator[str]:
 def brief(found: MemberNotes) -> str:
     """Size, quality, and what the smallest files weigh and do."""
     said = [f"{millions(found.parameters)} parameters"]
+    if accuracy := found.figure("accuracy"):
+        said.append(f"accuracy {figure(accuracy)}")
     if agreement := found.figure("agreement"):
         said.append(f"agreement with the flagship {figure(agreement)}")
     if retention := found.figure("retention"):
@@ -85,6 +90,8 @@ def _file_in_brief(file: FileNotes) -> str:
     said = f"{file.precision} takes {megabytes(_size(file))} MB"
     if speed := file.figure("decode_tokens_per_second"):
         said += f" and decodes {rate(speed.value)} tokens/s"
+    if speed := file.figure("rows_per_second"):
+        said += f" and labels {rate(speed.value)} rows/s"
     return said
 
 

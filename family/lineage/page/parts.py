@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from family.ledger import CANDIDATE
 from family.lineage.licences import BLOCKING, Licences, Licensed, Obligation
 from family.lineage.released import ReleaseView
-from family.lineage.scorecard import SPEED
+from family.lineage.scorecard import SPEEDS
 from family.lineage.views import Member, ModelCard, Status
 from family.lineage.words import megabytes, millions, rate, scalar, spaced
 
@@ -51,8 +51,9 @@ def tile(member: Member, colour: str) -> Tile:
         facts.append(f"{millions(member.parameters)} parameters")
     if smallest:
         facts.append(f"{smallest.precision} {megabytes(smallest.megabytes)} MB")
-        if speed := smallest.figure(SPEED):
-            facts.append(f"{rate(speed.value)} tokens/s")
+        for name, unit in SPEEDS.items():
+            if speed := smallest.figure(name):
+                facts.append(f"{rate(speed.value)} {unit}")
     gate = None
     if member.gate:
         gate = Pill("gate passed", "good") if member.gate.passed else Pill("gate missed", "bad")
