@@ -74,7 +74,7 @@ MEASURED_ON = {
 def cross_faults(data: Mapping[str, Any], target_faults: TargetFaults) -> Iterator[Fault]:
     """Every fault between fields; `data` is the family file with its defaults merged in."""
     yield from _source_faults(_mapping(data, "flagship", "source"))
-    for place in ("flagship", *DATA):
+    for place in ("flagship", *DATA, "responses"):
         yield from licence_faults(place, _mapping(data, place))
     yield from _prompt_faults(_mapping(data, "prompts"))
     yield from _precision_faults(data)

@@ -18,6 +18,7 @@ from family.spec import (
     CandidateStart,
     Corpus,
     Distill,
+    EndpointResponses,
     Evaluate,
     Export,
     FamilySpec,
@@ -117,6 +118,7 @@ PACE = {
     "text": Pace(0.1),
     "rows": Pace(0.1),
     "responses": Pace(START, 1 / (700 * 134.5e6)),
+    "kept": Pace(START),
     "corpus": Pace(START),
     "signal": Pace(START, FORWARD),
     "vocabulary": Pace(START),
@@ -133,6 +135,8 @@ PACE = {
     "gate": Pace(0.1),
 }
 
+#: Seconds that a service takes for an answer, which nobody here can know.
+SERVED = 5.0
 #: Share of `max_tokens` that an answer has, and tokens of a prompt with its template.
 ANSWER_FILL, PROMPT_TOKENS = 0.75, 40
 #: Share of a block that whole conversations fill.
@@ -304,6 +308,8 @@ class Sizes:
             return UNKNOWN
         size = Size(_working(step.recipe.stage, [model.parameters for model in known]), tokens)
         seconds = PACE[step.recipe.stage].seconds(size.work) * pace.get(step.recipe.stage, 1.0)
+        if isinstance(step.recipe.settings, EndpointResponses):
+            seconds = START + self._served(step.recipe.settings)
         return Estimate(
             tokens=tokens,
             minutes=round(seconds / 60, 2),
@@ -332,6 +338,13 @@ class Sizes:
                 tokens=tier.distill.tokens,
                 minutes=round(seconds / 60, 2),
             )
+
+    def _served(self, service: EndpointResponses) -> float:
+        """Seconds until a service has answered all prompts."""
+        at_a_time = SERVED / service.concurrency
+        if service.requests_per_minute:
+            at_a_time = max(at_a_time, 60 / service.requests_per_minute)
+        return sum(self._prompts or ()) * at_a_time
 
     # ---- counts
 
@@ -368,7 +381,7 @@ class Sizes:
     def tokens(self, settings: Settings) -> int | None:
         """Tokens that pass through a step's models; 0 where none does."""
         match settings:
-            case Responses():
+            case Responses() | EndpointResponses():
                 return round(sum(self._prompts) * self._answer) if self._prompts else None
             case Corpus() | Signal():
                 return self._corpus
@@ -430,6 +443,8 @@ class Sizes:
             return [self.shapes[FLAGSHIP]]
         if isinstance(settings, CandidateStart):
             return [self.shapes[step.tier]]
+        if isinstance(settings, EndpointResponses):
+            return []
         if isinstance(settings, Distill) and settings.runs_teacher:
             names = (*names, "teacher")
         makers = (step.sources[name] for name in names if name in step.sources)
@@ -445,7 +460,7 @@ class Sizes:
             case PruneStart() | RandomStart():
                 student = self.shapes[step.tier]
                 return 4 * (student.parameters if student else 0) + TOKENIZER
-            case Responses():
+            case Responses() | EndpointResponses():
                 return 10 * tokens
             case Corpus(block=block):
                 return 13 * tokens / BLOCK_FILL + block

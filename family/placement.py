@@ -13,6 +13,7 @@ from family.stage import Settings
 HeavyStage = Literal[
     "flagship",
     "responses",
+    "kept",
     "corpus",
     "signal",
     "vocabulary",

@@ -86,15 +86,13 @@ def steps(spec: FamilySpec, leaves: Leaves, stages: Mapping[str, Stage]) -> list
     # Who answers prompts is the model that was opened: the answers are what it may be trained on.
     flagship = {"flagship": f"/{opened}"}
     data_sets = {name: f"/{name}" for name in spec.data}
+    if spec.service:
+        sources = {"prompts": "/prompts"}
+        data_sets["responses"] = graph.add("", "responses", spec.service, "responses", sources)
     graph.add("", "about", spec.about, "", {opened: f"/{opened}", **data_sets})
     notices = spec.notices(leaves.licence)
     graph.add("", "notices", notices, "notices", {**flagship, "about": "/about"})
-    taught = {name: f"/{name}" for name in spec.data if name != "prompts"}
-    if spec.prompts:
-        sources = {**flagship, "prompts": "/prompts"}
-        taught["responses"] = graph.add("", "responses", spec.responses, "responses", sources)
-    graph.add("", "corpus", spec.corpus, "corpus", {**flagship, **taught})
-    corpus = {"corpus": "/corpus"}
+    corpus = {"corpus": _add_corpus(graph, spec, flagship)}
     if spec.post_train:
         sources = {"student": "/base", **corpus}
         graph.add("", "flagship", spec.post_train, "post_train", sources, stage="post_train")
@@ -115,6 +113,18 @@ def steps(spec: FamilySpec, leaves: Leaves, stages: Mapping[str, Stage]) -> list
     for name, tier in spec.tiers.items():
         _add_tier(graph, spec, leaves, name, tier, asked[name], trimmed=trimmed)
     return graph.steps
+
+
+def _add_corpus(graph: "_Graph", spec: FamilySpec, flagship: Mapping[str, str]) -> str:
+    """What the tiers are taught with: answers to prompts, and whatever was brought as it is."""
+    taught = {name: f"/{name}" for name in spec.data if name != "prompts"}
+    if spec.service:
+        sources = {**flagship, "responses": "/responses"}
+        taught["responses"] = graph.add("", "kept", spec.service.keep, "responses.keep", sources)
+    elif spec.prompts:
+        sources = {**flagship, "prompts": "/prompts"}
+        taught["responses"] = graph.add("", "responses", spec.responses, "responses", sources)
+    return graph.add("", "corpus", spec.corpus, "corpus", {**flagship, **taught})
 
 
 def _add_tier(
@@ -148,7 +158,7 @@ def _add_tier(
     sources = {"student": student, **taught}
     if tier.distill.reads_signal:
         sources |= signal
-    if spec.prompts:
+    if spec.prompts and not spec.service:
         sources["generator"] = "/base" if spec.post_train else "/flagship"
     distilled = "distilled" if tier.post_train else "distill"
     made = graph.add(name, distilled, tier.distill, f"{where}.distill", sources, stage="distill")

@@ -21,10 +21,11 @@ STAGES = {
         Stage(
             "responses",
             "family.corpus.responses:responses",
-            (spec.Responses,),
+            (spec.Responses, spec.EndpointResponses),
             version=2,
             resumes=True,
         ),
+        Stage("kept", "family.corpus.kept:kept", (spec.Keep,)),
         Stage("corpus", "family.corpus.blocks:corpus", (spec.Corpus,), version=3),
         Stage("signal", "family.signal.capture:signal", (spec.Signal,), version=3, resumes=True),
         Stage("vocabulary", "family.student.vocabulary:vocabulary", (spec.TrimmedVocabulary,)),

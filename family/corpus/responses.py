@@ -12,12 +12,15 @@ from family.corpus import prompts
 from family.parallel.pieces import Pieces
 from family.parallel.place import here, meet
 from family.progress import report
-from family.spec import Responses
+from family.spec import EndpointResponses, Responses
 from family.stage import DatasetFacts, Outcome
+from family.teacher import endpoint_answers
 from family.teacher.open import load, load_tokenizer
 
 
-def responses(inputs: Mapping[str, Path], settings: Responses, out: Path) -> Outcome:
+def responses(
+    inputs: Mapping[str, Path], settings: Responses | EndpointResponses, out: Path
+) -> Outcome:
     """Answer all prompts; write train.jsonl and held_out.jsonl with `prompt`, the rendered
     `context` before the answer, and the `answer` with its end token (unless it was cut).
 
@@ -27,6 +30,8 @@ def responses(inputs: Mapping[str, Path], settings: Responses, out: Path) -> Out
         for split in ("train", "held_out")
         for prompt in prompts.read(inputs["prompts"], split)
     ]
+    if isinstance(settings, EndpointResponses):
+        return endpoint_answers.fetch(asked, settings, out)
     batches = list(_batches(len(asked), settings.batch))
     pieces = Pieces(out / "pieces", len(batches))
     place = here()

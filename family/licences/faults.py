@@ -41,7 +41,7 @@ def teaching_faults(spec: FamilySpec) -> Iterator[Fault]:
     """Teachers and prompts whose terms forbid what this family does with them."""
     strangers = [name for name in spec.tiers if name not in spec.heirs()]
     flagship = ("flagship", spec.flagship, spec.flagship.licence, strangers)
-    data = ((place, held, held.licence, list(spec.tiers)) for place, held in spec.data.items())
+    data = ((place, held, held.licence, list(spec.tiers)) for place, held in spec.stated.items())
     for place, held, licence, others in (flagship, *data):
         if held.permission or licence in (None, OWN):
             continue
@@ -54,7 +54,7 @@ def teaching_faults(spec: FamilySpec) -> Iterator[Fault]:
 
 def _refused(place: str, licence: str | None, rule: Rule, taught: list[str]) -> str:
     but = ", unless they come from its own weights" if rule.except_derivatives else ""
-    another = "teacher" if place == "flagship" else "file"
+    another = "teacher" if place in ("flagship", "responses") else "file"
     return (
         f"the terms of `{licence}` forbid to teach other models with it{but} ({rule.section}, "
         f"{rule.source}), and {', '.join(taught)} would be taught. Take another {another}; or, if "

@@ -65,12 +65,13 @@ def _notice(said: Facts, settings: Notices, terms: Licence, found: str) -> list[
         f"What was done to it:\n{changes}",
         *_sentences(terms, settings, name, _word(said, "credit")),
     ]
-    data = _word(said, "prompts_licence")
-    if data and data != OWN:
-        credit = _word(said, "prompts_credit")
-        paragraphs.append(f"Taught on prompts under: {stated(data).name}.")
-        taught = settings.model_copy(update={"through": ("outputs",)})
-        paragraphs += _sentences(stated(data), taught, "the prompts", credit)
+    taught = settings.model_copy(update={"through": ("outputs",)})
+    for name in ("prompts", "responses"):
+        data = _word(said, f"{name}_licence")
+        if data and data != OWN:
+            credit = _word(said, f"{name}_credit")
+            paragraphs.append(f"Taught on {name} under: {stated(data).name}.")
+            paragraphs += _sentences(stated(data), taught, f"the {name}", credit)
     return list(dict.fromkeys(paragraphs))
 
 

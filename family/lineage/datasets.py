@@ -12,7 +12,7 @@ from family.lineage.said import NOT_STATED, words
 from family.lineage.tables import builds, datasets, models
 from family.lineage.views import Dataset
 from family.lineage.ways import ways_up
-from family.spec import DATA
+from family.spec import DATA, service_of
 
 
 def data_of(connection: Connection, pupils: Sequence[str]) -> dict[str, str]:
@@ -43,13 +43,14 @@ def datasets_of(connection: Connection, names: Names, key: str, store: Path) -> 
     said = words(connection, key, used)
     for row in rows:
         inputs = row["recipe"]["inputs"].values()
+        licensed = row["step"] in DATA or row["key"] in said
         licence = said.get(row["key"], {}).get("licence", NOT_STATED)
         yield Dataset(
             id=row["key"][:ID],
             name=_name(row),
             kind=row["kind"],
             digest=row["digest"],
-            licence=licence if row["step"] in DATA else None,
+            licence=licence if licensed else None,
             train=row["train"],
             held_out=row["held_out"],
             tokens=row["tokens"],
@@ -61,9 +62,11 @@ def datasets_of(connection: Connection, names: Names, key: str, store: Path) -> 
 
 
 def _author(connection: Connection, names: Names, row: RowMapping) -> str | None:
-    """The model that wrote a set of answers."""
-    if row["kind"] != "responses":
+    """The model or the service that wrote a set of answers."""
+    if row["recipe"]["stage"] != "responses":
         return None
+    if service := service_of(row["recipe"]["settings"]):
+        return service
     inputs: Mapping[str, str] = row["recipe"]["inputs"]
     author = select(models.c.key).where(models.c.key.in_(inputs.values()))
     found = connection.scalar(author)

@@ -12,7 +12,9 @@ from family.stage import Scalar
 ABOUT, FLAGSHIP = "about", "flagship"
 #: A flagship that is trained before it teaches came from a base, whose terms are stated.
 BASE = "base"
-SUBJECTS = (FLAGSHIP, BASE, *DATA)
+#: Answers are under terms of their own where a service gave them.
+RESPONSES = "responses"
+SUBJECTS = (FLAGSHIP, BASE, *DATA, RESPONSES)
 NOT_STATED = "not stated"
 
 Facts = dict[str, Scalar]
@@ -37,6 +39,9 @@ def words(connection: Connection, key: str, keys: Iterable[str]) -> dict[str, Wo
             current.add(one)
         for one, facts in _said_before(connection, subjects.keys() - current, own):
             found[one] = _of(subjects[one][0], facts)
+        own_answers = (one for one, (step, _) in subjects.items() if step == RESPONSES)
+        for one in [one for one in own_answers if not found[one]]:
+            del found[one]
     return found
 
 

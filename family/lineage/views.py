@@ -160,14 +160,16 @@ class Dataset(View):
     kind: str = Field(description="`prompts`, `responses` or `blocks`.")
     digest: str = Field(description="SHA-256 over the names and digests of its files.")
     licence: str | None = Field(
-        description="Of prompts, as the family file states it; null for what was made from them, "
-        "to which their licence and the author's apply."
+        description="Of what was brought or a service gave, as the family file states it; null "
+        "for what was made from them, to which their licence and the author's apply."
     )
     train: int = Field(description="Rows to train on.")
     held_out: int = Field(description="Rows that no training sees.")
     tokens: int | None = Field(description="Answer tokens to train on; null if uncounted.")
     made_from: tuple[str, ...] = Field(description="The data that it was made from.")
-    generated_by: str | None = Field(description="The model that wrote it; null if none did.")
+    generated_by: str | None = Field(
+        description="The model or service that wrote it; null if none did."
+    )
     taught: str = Field(description="The nearest model that was taught with it.")
     folder: str
 

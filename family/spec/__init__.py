@@ -19,6 +19,7 @@ from family.spec.data import (
 )
 from family.spec.distill import Distill, OnPolicy, QuantizationAware
 from family.spec.distributed import Distributed, DistributedTraining, distributed
+from family.spec.endpoint import Answers, EndpointResponses, Keep, Prices, service_of
 from family.spec.family import FamilySpec, Tier
 from family.spec.flagship import (
     About,
@@ -64,6 +65,7 @@ __all__ = [
     "JSD",
     "RETENTION",
     "About",
+    "Answers",
     "Bound",
     "Budget",
     "CandidateStart",
@@ -76,6 +78,7 @@ __all__ = [
     "Distributed",
     "DistributedTraining",
     "Divergence",
+    "EndpointResponses",
     "Evaluate",
     "Export",
     "FamilySpec",
@@ -90,6 +93,7 @@ __all__ = [
     "GrammarPrompts",
     "HiddenStates",
     "HubSource",
+    "Keep",
     "LMEval",
     "Loss",
     "MetricName",
@@ -99,6 +103,7 @@ __all__ = [
     "OnPolicy",
     "PostTrain",
     "Precision",
+    "Prices",
     "Prompts",
     "PruneStart",
     "PyPISource",
@@ -127,4 +132,5 @@ __all__ = [
     "Vocabulary",
     "distributed",
     "picked",
+    "service_of",
 ]

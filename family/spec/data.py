@@ -90,8 +90,9 @@ class Rows(FromFile):
 
 
 class Responses(Settings):
-    """How the flagship answers the prompts."""
+    """The flagship answers the prompts."""
 
+    kind: Literal["flagship"] = Field("flagship", json_schema_extra=NOT_IN_KEY)
     max_tokens: int = Field(96, ge=1, description="Longest answer, in tokens.")
     temperature: float = Field(0.0, ge=0, description="0 takes the likeliest token each time.")
     repetition_penalty: float = Field(

@@ -7,6 +7,7 @@ from pydantic import Field, model_validator
 from family.placement import HeavyStage, Running
 from family.spec.data import Corpus, Prompts, Responses, Rows, Split, Text
 from family.spec.distill import Distill
+from family.spec.endpoint import Answers, EndpointResponses
 from family.spec.flagship import About, Flagship, Notices
 from family.spec.names import DATA, FLAGSHIP, Name
 from family.spec.post_train import PostTrain
@@ -53,9 +54,12 @@ class FamilySpec(Settings):
         "A base model becomes a classifier so.",
     )
     prompts: Prompts | None = Field(
-        None, description="What the flagship is asked; the tiers are taught with its answers."
+        None, description="What the teacher is asked; the tiers are taught with its answers."
     )
-    responses: Responses = Field(default_factory=Responses)
+    responses: Answers = Field(
+        default_factory=Responses,
+        description="Who answers the prompts. Without `kind` it is the flagship.",
+    )
     text: Text | None = Field(
         None,
         description="Text that the tiers are taught with; beside `prompts`, both make the corpus.",
@@ -103,6 +107,17 @@ class FamilySpec(Settings):
         return {name: held for name in DATA if (held := getattr(self, name))}
 
     @property
+    def service(self) -> EndpointResponses | None:
+        """Who answers the prompts, where it is not the flagship."""
+        service = self.responses if isinstance(self.responses, EndpointResponses) else None
+        return service if self.prompts else None
+
+    @property
+    def stated(self) -> dict[str, Split | EndpointResponses]:
+        """What comes under terms of its own besides the flagship, by its place in the file."""
+        return {**self.data, **({"responses": self.service} if self.service else {})}
+
+    @property
     def about(self) -> About:
         """The words, without what they are about."""
         hub = self.flagship.hub_id
@@ -110,7 +125,7 @@ class FamilySpec(Settings):
         return About(
             description=self.description,
             flagship=flagship | ({"hub": hub} if hub else {}),
-            data={name: held.words(held.licence) for name, held in self.data.items()},
+            data={name: held.words(held.licence) for name, held in self.stated.items()},
             tiers=tuple(self.tiers),
         )
 

@@ -10,6 +10,7 @@ from family.lineage.names import ID
 from family.lineage.notes.data import DataNotes, Effort
 from family.lineage.record import model_name
 from family.lineage.tables import datasets, models
+from family.spec import service_of
 from family.stage import Scalar
 
 TEACHING = ("responses", "signal")
@@ -60,11 +61,13 @@ class Work:
     def _effort(self, build: Build, data: Build | None, before: "Work | None") -> Effort:
         stage = build.recipe["stage"]
         inputs = [build.recipe["inputs"].get(name) for name in TEACHERS.get(stage, ())]
+        service = service_of(build.recipe["settings"])
+        teachers = tuple(self._called(dict.fromkeys(key for key in inputs if key)))
         return Effort(
             step=f"{build.tier or 'family'} · {build.step.replace(':', ' ')}",
             artifact=build.key[:ID],
             tiers=tuple(self.tiers[build.key]),
-            teachers=tuple(self._called(dict.fromkeys(key for key in inputs if key))),
+            teachers=(service,) if service else teachers,
             counted={**_counts(data), **build.facts},
             seconds=build.seconds,
             joules=build.energy_joules,

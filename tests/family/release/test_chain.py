@@ -8,7 +8,7 @@ from family.plan import Leaves, steps
 from family.progress import Progress
 from family.release.chain import LEAVES, chain
 from family.release.sums import Sums
-from family.spec import Text
+from family.spec import Rows, Text
 from family.store import Store, sha256
 from flows.stages import STAGES
 
@@ -17,7 +17,7 @@ ROOT = Path(__file__).parents[3]
 
 def test_what_the_plan_takes_from_the_user_is_what_counts_as_brought() -> None:
     spec = load(ROOT / "configs/quickstart.yaml")
-    spec = spec.model_copy(update={"text": Text(path="text.txt")})
+    spec = spec.model_copy(update={"text": Text(path="text.txt"), "rows": Rows(path="rows.csv")})
     data = dict.fromkeys(spec.data, "b" * 64)
     brought = {
         (step.recipe.stage, name)
