@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from itertools import groupby
 from pathlib import Path
 from typing import Any
 
@@ -19,6 +20,9 @@ from family.stage import Metric, Outcome
 from family.store import sha256
 from family.teacher.head import Head
 from family.teacher.open import load
+
+#: Rows are padded to multiples of this: each shape costs a compile.
+WIDTH = 16
 
 Logits = NDArray[np.float32]
 Ids = NDArray[np.int64]
@@ -111,9 +115,7 @@ def _of_classes(inputs: Mapping[str, Path], settings: Evaluate) -> Outcome:
     corpus, logits = inputs["corpus"], {}
     for name, dtype in (("model", torch.float32), ("reference", torch.bfloat16)):
         rows = classes.held_out(corpus, inputs[name])
-        parts = [(row.ids, slice(len(row.ids) - 1, None)) for row in rows]
-        found = _logits(load(inputs[name], dtype), parts, settings.batch, "rows")
-        logits[name] = np.concatenate(list(found))
+        logits[name] = _last_logits(load(inputs[name], dtype), rows, settings.batch)
     reference = sha256(inputs["reference"] / "model.safetensors")
     protocol = Protocol(corpus, settings.resamples, "model")
     of_reference = Protocol(corpus, settings.resamples, "reference")
@@ -128,23 +130,33 @@ def _of_classes(inputs: Mapping[str, Path], settings: Evaluate) -> Outcome:
     )
 
 
+def _last_logits(model: Any, rows: Sequence[classes.Row], size: int) -> Logits:
+    """Logits float32 [N, C] at each row's last token. Rows of like length go together: beside the
+    longest one, most of a row would be padding."""
+    widths = [-(-len(row.ids) // WIDTH) for row in rows]
+    order = sorted(range(len(rows)), key=widths.__getitem__)
+    found: dict[int, Logits] = {}
+    for _, group in groupby(order, key=widths.__getitem__):
+        numbers = list(group)
+        last = [(rows[n].ids, slice(len(rows[n].ids) - 1, None)) for n in numbers]
+        for number, logits in zip(numbers, _logits(model, last, size), strict=True):
+            found[number] = logits
+            report(len(found), len(rows), "rows")
+    return np.concatenate([found[number] for number in range(len(rows))])
+
+
 def _answers(conversations: Sequence[Conversation]) -> list[tuple[Ids, slice]]:
     return [(one.ids, slice(one.start - 1, len(one.ids) - 1)) for one in conversations]
 
 
 @torch.inference_mode()
-def _logits(
-    model: Any, texts: Sequence[tuple[Ids, slice]], size: int, what: str | None = None
-) -> Iterator[Logits]:
+def _logits(model: Any, texts: Sequence[tuple[Ids, slice]], size: int) -> Iterator[Logits]:
     """Logits float32 [T', V] of each text's tokens at the positions that are asked for, in order.
 
-    All batches have one shape. Padding stands at the right, where causal attention never looks.
-    Progress is told in `what`."""
+    All batches have one shape. Padding stands at the right, where causal attention never looks."""
     width = max(len(ids) for ids, _ in texts)
     head = Head.of(model)
     for start in range(0, len(texts), size):
-        if what:
-            report(start, len(texts), what)
         batch = texts[start : start + size]
         tokens = np.zeros((size, width), np.int64)
         for row, (ids, _) in enumerate(batch):
