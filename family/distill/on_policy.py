@@ -26,21 +26,23 @@ class Writer:
     """Continues the corpus' prompts with a student, in blocks of the corpus' own shape.
 
     A block is cut into places, each with room for the longest prompt and continuation: whatever is
-    written, every step has one shape."""
+    written, every step has one shape. A prompt that leaves a block no room is passed over."""
 
     def __init__(self, asked: OnPolicy, corpus: Blocks, end: int | None) -> None:
         self.asked = asked
         self.end = -1 if end is None else end
-        self.prompts = list(prompts(corpus))
-        self.width = max(map(len, self.prompts))
         self.block = corpus.tokens.shape[1]
-        self.place = self.width + asked.tokens
-        if self.place > self.block:
+        found = list(prompts(corpus))
+        room = self.block - asked.tokens
+        self.prompts = [prompt for prompt in found if len(prompt) <= room]
+        if not self.prompts:
+            shortest = min(map(len, found))
             raise DescentError(
                 f"distill.on_policy.tokens: {asked.tokens} do not fit a block of {self.block} "
-                f"tokens after the longest prompt, which has {self.width}. Use at most "
-                f"{self.block - self.width}, or raise corpus.block."
+                f"tokens after any prompt; the shortest has {shortest}. Use at most "
+                f"{self.block - shortest}, or raise corpus.block."
             )
+        self.place = max(map(len, self.prompts)) + asked.tokens
 
     @torch.no_grad()
     def write(self, student: Any, blocks: int, seed: list[int]) -> dict[str, Tensor]:
@@ -73,15 +75,15 @@ class Writer:
         """What the student writes after each prompt, up to its end token."""
         device, count = student.device, len(chosen)
         chance = torch.Generator(device).manual_seed(seed)
-        head = head_of(student).weight
+        head, width = head_of(student).weight, self.place - self.asked.tokens
         mask = torch.ones(count, self.place, dtype=torch.long, device=device)
         tokens = torch.zeros_like(mask)
         for row, prompt in enumerate(chosen):  # to the right, so that all end at one place
-            mask[row, : self.width - len(prompt)] = 0
-            tokens[row, self.width - len(prompt) : self.width] = torch.from_numpy(prompt)
+            mask[row, : width - len(prompt)] = 0
+            tokens[row, width - len(prompt) : width] = torch.from_numpy(prompt)
         positions = (mask.cumsum(-1) - 1).clamp(min=0)
         cache, heard = DynamicCache(config=student.config), 0
-        for at in range(self.width, self.place):
+        for at in range(width, self.place):
             hidden = student.base_model(
                 input_ids=tokens[:, heard:at],
                 attention_mask=mask[:, :at],
@@ -92,7 +94,7 @@ class Writer:
             logits = (hidden.to(head.dtype) @ head.T).float() / self.asked.temperature
             tokens[:, at] = logits.softmax(-1).multinomial(1, generator=chance)[:, 0]
             heard = at
-        return [self._up_to_end(row) for row in tokens[:, self.width :].tolist()]
+        return [self._up_to_end(row) for row in tokens[:, width:].tolist()]
 
     def _up_to_end(self, row: list[int]) -> list[int]:
         return row[: row.index(self.end) + 1] if self.end in row else row

@@ -77,7 +77,14 @@ def test_the_seed_decides_what_is_written(
     assert not torch.equal(one, other)
 
 
-def test_continuations_that_no_block_has_room_for_are_refused(corpus: blocks.Blocks) -> None:
+def test_a_prompt_that_leaves_no_room_is_passed_over(corpus: blocks.Blocks) -> None:
+    longest = max(len(prompt) for prompt in prompts(corpus))
+    writer = Writer(OnPolicy(tokens=128 - longest + 1), corpus, None)
+    assert 0 < len(writer.prompts) < len(list(prompts(corpus)))
+    assert writer.place <= 128
+
+
+def test_continuations_that_fit_after_no_prompt_are_refused(corpus: blocks.Blocks) -> None:
     with pytest.raises(DescentError, match=r"120 do not fit a block of 128 tokens.*Use at most"):
         Writer(OnPolicy(tokens=120), corpus, None)
 

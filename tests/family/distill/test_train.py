@@ -1,5 +1,6 @@
 import json
 import os
+import re
 import signal
 import subprocess
 import sys
@@ -245,6 +246,18 @@ def test_a_training_that_diverges_stops_and_says_what_to_lower(
 ) -> None:
     with pytest.raises(DescentError, match=rf"{found}.*diverged\. Lower distill\.learning_rate"):
         trained(tiny_family, tmp_path, learning_rate=rate, clip=1e30, warmup=0.0)
+
+
+def test_the_checkpoints_from_before_a_loss_ran_away_are_kept(
+    tiny_family: TinyFamily, tmp_path: Path
+) -> None:
+    rising = {"learning_rate": 1.0, "warmup": 0.9}  # small at first, and more with each step
+    with pytest.raises(DescentError, match=r"rose from .* by step") as caught:
+        trained(tiny_family, tmp_path, **rising, clip=1e30)
+    found = int(re.search(r"by step (\d+)", str(caught.value))[1])
+    kept = [path.parent.name for path in (tmp_path / train.CHECKPOINTS).glob(f"*/{MARK}")]
+    assert kept
+    assert all(int(name.removeprefix("checkpoint-")) < found for name in kept)
 
 
 def test_a_batch_larger_than_the_corpus_is_refused(tiny_family: TinyFamily, tmp_path: Path) -> None:
