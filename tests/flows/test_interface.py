@@ -8,7 +8,7 @@ The pictures of the documentation are taken by these tests when they are told wh
 import json
 import os
 from collections.abc import Iterator
-from contextlib import ExitStack
+from contextlib import ExitStack, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -26,7 +26,7 @@ from tests.flows.family import changed
 from tests.flows.lasting import Lasting, until
 
 if TYPE_CHECKING:
-    from playwright.sync_api import Browser, Locator, Page
+    from playwright.sync_api import Browser, Locator, Page, Response
 
 SIZE: Any = {"width": 1280, "height": 860}
 #: Milliseconds that the browser waits for what a page is to show.
@@ -211,12 +211,24 @@ def test_the_form_approves_and_the_run_goes_on(shown: Shown, page: "Page") -> No
     page.get_by_role("option", name="approve").click()
     form.get_by_label("By (Optional)").fill("Grace")
     form.get_by_label("Note (Optional)").fill("Read them all.")
-    page.wait_for_timeout(1000)  # the form takes over what is typed a moment later
-    form.get_by_role("button", name="Resume").click()
+    assert pressed(page, form.get_by_role("button", name="Resume")).ok
     shown.server.state(shown.waiting.id, "Promoted")
     made = Lineage(Store(shown.store)).release("shown", "production")
     said = next(one for one in made.decisions if one.kind == "approve")
     assert (made.version, said.by, said.reason) == ("0.1.0", "Grace", "Read them all.")
+
+
+def pressed(page: "Page", button: "Locator") -> "Response":
+    """What the server says to a form that is sent; while it takes over what was typed, it passes
+    over a click."""
+    from playwright.sync_api import TimeoutError as NothingSaid
+
+    for _ in range(12):
+        with suppress(NothingSaid):
+            with page.expect_response("**/resume", timeout=5000) as said:
+                button.click(timeout=5000)
+            return said.value
+    raise AssertionError("the form was never sent")
 
 
 def the_form(shown: Shown, page: "Page") -> "Locator":

@@ -19,7 +19,7 @@ def test_every_stage_has_a_sentence() -> None:
 @pytest.mark.parametrize(
     ("step", "said"),
     [
-        ("/corpus", "Pack the answers into blocks"),
+        ("/corpus", "Pack the corpus into blocks"),
         ("mini/distill", "Distil mini"),
         ("edge/export:int4", "Export edge as int4"),
         ("edge/signal", "Capture what the teacher says for edge"),
