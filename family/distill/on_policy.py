@@ -11,11 +11,13 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 from torch import Tensor
+from torch.nn.functional import linear
 from transformers import DynamicCache
 
 from family.corpus.blocks import NOTHING, UNKNOWN, Blocks
 from family.errors import DescentError
 from family.spec import OnPolicy
+from family.teacher.head import cap_of, capped
 from family.teacher.open import head_of
 
 #: Where a text has no prompt before its answer, its beginning is one: so many tokens, or half.
@@ -75,7 +77,8 @@ class Writer:
         """What the student writes after each prompt, up to its end token."""
         device, count = student.device, len(chosen)
         chance = torch.Generator(device).manual_seed(seed)
-        head, width = head_of(student).weight, self.place - self.asked.tokens
+        head, cap = head_of(student), cap_of(student.config)
+        width = self.place - self.asked.tokens
         mask = torch.ones(count, self.place, dtype=torch.long, device=device)
         tokens = torch.zeros_like(mask)
         for row, prompt in enumerate(chosen):  # to the right, so that all end at one place
@@ -91,8 +94,10 @@ class Writer:
                 past_key_values=cache,
                 use_cache=True,
             ).last_hidden_state[:, -1]
-            logits = (hidden.to(head.dtype) @ head.T).float() / self.asked.temperature
-            tokens[:, at] = logits.softmax(-1).multinomial(1, generator=chance)[:, 0]
+            # Not through the head itself, which says the loss while it is trained.
+            logits = capped(linear(hidden, head.weight, head.bias).float(), cap)
+            odds = (logits / self.asked.temperature).softmax(-1)
+            tokens[:, at] = odds.multinomial(1, generator=chance)[:, 0]
             heard = at
         return [self._up_to_end(row) for row in tokens[:, width:].tolist()]
 

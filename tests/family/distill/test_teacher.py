@@ -1,6 +1,5 @@
 from pathlib import Path
 
-import numpy as np
 import pytest
 import torch
 
@@ -15,7 +14,7 @@ from tests.family.conftest import TinyFamily
 def batch(family: TinyFamily, model: Path) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
     """Tokens, positions and targets of the first two blocks in a model's own numbering."""
     corpus = blocks.read(family.corpus, model)
-    wanted = np.stack([corpus.labels(block) != NOTHING for block in range(2)])
+    wanted = corpus.labels[:2] != NOTHING
     tokens, positions = (
         torch.from_numpy(one[:2]).long() for one in (corpus.tokens, corpus.positions)
     )
