@@ -125,7 +125,7 @@ def test_the_run_of_a_build_shows_its_tasks_and_its_tiers_as_sentences(
     see(page, "Build shown", "Completed")
     take(page, "prefect-build")
     page.get_by_role("tab", name="Task Runs").click()
-    see(page, "Let the flagship answer", "Capture what the teacher says")
+    see(page, "Let the teacher answer", "Capture what the teacher says")
     page.get_by_role("tab", name="Subflow Runs").click()
     see(page, "Build mini", "Build nano", "Build edge")
 
