@@ -66,8 +66,8 @@ def _within(
     try:
         for _ in range(8):
             target = picked(asked, largest, one_width=config.model_type in ONE_WIDTH)
+            layers = prune.spaced(target.layers, config.num_hidden_layers).tolist()
             with torch.device("meta"):
-                layers = prune.spaced(target.layers, config.num_hidden_layers).tolist()
                 found = _empty(parent, target, None, layers, kept).num_parameters()
             if (1 - SLACK) * bound <= found <= bound:
                 return target
