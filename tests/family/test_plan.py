@@ -131,6 +131,52 @@ def test_a_trimmed_vocabulary_needs_the_signal_whoever_reads_it() -> None:
     assert "signal" not in found["mini/distill"].sources
 
 
+SERVICE = {
+    "kind": "endpoint",
+    "url": "https://api.example.com/v1",
+    "model": "large",
+    "licence": "Apache-2.0",
+}
+
+
+def test_a_service_is_asked_by_prompts_alone_and_what_is_kept_of_it_is_a_step(
+    store: Store,
+) -> None:
+    spec = family({"mini": {}}, responses=SERVICE)
+    found = {one.id: one for one in steps(spec, LEAVES, table())}
+    assert found["/responses"].sources == {"prompts": "/prompts"}
+    assert found["/corpus"].sources["responses"] == "/kept"
+    assert "generator" not in found["mini/distill"].sources
+    build(spec, store)
+    for path, value in [
+        ("responses.key_env", "OTHER_KEY"),
+        ("responses.concurrency", 2),
+        ("responses.requests_per_minute", 60),
+        ("responses.retries", 1),
+        ("responses.prices", {"input_per_million": 1, "output_per_million": 2}),
+    ]:
+        assert stale(changed(spec, path, value), store) == {}
+    shorter = stale(changed(spec, "responses.keep.shortest", 20), store)
+    assert shorter["/kept"] == "responses.keep.shortest: 1 → 20"
+    assert "/responses" not in shorter
+    assert "/responses" in stale(changed(spec, "responses.model", "larger"), store)
+
+
+def test_another_flagship_asks_a_service_for_nothing_again(store: Store) -> None:
+    spec = family({"mini": {}}, responses=SERVICE)
+    build(spec, store)
+    other = steps(spec, Leaves(flagship="e" * 64), table())
+    there = {one.id: store.manifest(one.recipe.key) is not None for one in other}
+    assert there["/responses"]
+    assert not there["/kept"]
+
+
+def test_the_flagship_answers_where_nobody_is_named() -> None:
+    spec = family(responses={"max_tokens": 7})
+    assert spec.responses.kind == "flagship"
+    assert spec.service is None
+
+
 def test_a_bound_marks_the_gate_alone(built: Store) -> None:
     bound = {"metric": "kl", "max": 1.0}
     found = stale(changed(family(), "tiers.mini.gate.bounds", [bound]), built)

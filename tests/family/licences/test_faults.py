@@ -66,6 +66,25 @@ def test_prompts_that_a_service_wrote_are_refused_in_the_same_way() -> None:
     assert told(taught(prompts={"licence": "openai", "permission": "Yes, says J. Doe."})) == []
 
 
+SERVICE = {"kind": "endpoint", "url": "https://api.example.com/v1", "model": "large"}
+
+
+def test_answers_of_a_service_are_refused_unless_it_was_allowed_in_writing() -> None:
+    served = {**SERVICE, "licence": "openai"}
+    (fault,) = told(family(responses=served))
+    assert fault.startswith("responses.licence: the terms of `openai` forbid to teach")
+    assert "mini, nano, edge would be taught" in fault
+    assert "Take another teacher; or, if it was allowed in writing" in fault
+    assert told(family(responses={**served, "permission": "Yes, says J. Doe."})) == []
+    assert told(family(responses={**SERVICE, "licence": "Apache-2.0"})) == []
+
+
+def test_a_service_that_nobody_asks_is_under_no_terms() -> None:
+    text = {"path": "/text.txt"}
+    served = {**SERVICE, "licence": "openai"}
+    assert told(family(responses=served, prompts=None, text=text)) == []
+
+
 def test_what_forbids_trade_forbids_no_teaching() -> None:
     assert told(taught(prompts={"licence": "CC-BY-NC-4.0"})) == []
 

@@ -8,7 +8,7 @@ from family.about import about
 from family.errors import DescentError
 from family.licences.notices import notices
 from family.licences.terms import Holds, licence
-from family.spec import FamilySpec
+from family.spec import EndpointResponses, FamilySpec
 from family.stage import Outcome
 from family.store import OUTCOME, sha256
 from tests.toys import family
@@ -146,6 +146,21 @@ def test_those_who_made_the_prompts_are_named_as_their_licence_asks(tmp_path: Pa
     out, _ = written(of("Apache-2.0", prompts=held), tmp_path / "with")
     assert "Ada and Bob: used under creativecommons.org" in (out / "NOTICE").read_text()
     assert checked("CC-BY-SA-4.0", out) == {"attribution": True}
+
+
+def test_whose_answers_taught_is_named_as_their_terms_ask(tmp_path: Path) -> None:
+    service = {"kind": "endpoint", "url": "https://api.example.com/v1", "model": "large"}
+    spec = of("Apache-2.0").model_copy(
+        update={
+            "responses": EndpointResponses.model_validate(
+                {**service, "licence": "CC-BY-4.0", "credit": "Example Ltd"}
+            )
+        }
+    )
+    out, _ = written(spec, tmp_path)
+    notice = (out / "NOTICE").read_text()
+    assert "Taught on responses under: Creative Commons Attribution 4.0 International." in notice
+    assert "Example Ltd" in notice
 
 
 def test_another_licence_is_told_in_the_words_of_the_family_file(tmp_path: Path) -> None:

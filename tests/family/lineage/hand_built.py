@@ -5,6 +5,7 @@ from dataclasses import dataclass, field
 
 from family.ledger import RELEASE, Decision, Owed, Release, decide, decisions, release_folder
 from family.lineage.record import record, record_ledger, set_heads
+from family.spec import EndpointResponses
 from family.stage import (
     DatasetFacts,
     Edge,
@@ -43,13 +44,14 @@ class Family:
         files: dict[str, str] | None = None,
         *,
         turn: str = "",
+        settings: Settings | None = None,
         **inputs: str,
     ) -> str:
         """Seal a step whose `inputs` are ids of earlier steps; returns its key."""
         recipe = Recipe(
             step.partition(":")[0],
             1,
-            Toy(turn=turn),
+            settings or Toy(turn=turn),
             {name: self.heads.get(source, source) for name, source in inputs.items()},
         )
         scratch = self.store.scratch(recipe.key, keep=False)
@@ -161,6 +163,18 @@ def add_data(family: Family) -> None:
     family.seal("", "responses", Outcome(dataset=answers), flagship="/flagship", prompts="/prompts")
     blocks = DatasetFacts(kind="blocks", train=3, held_out=1, tokens=480)
     family.seal("", "corpus", Outcome(dataset=blocks), flagship="/flagship", responses="/responses")
+
+
+def add_served_data(family: Family, service: EndpointResponses) -> None:
+    """Likewise, with answers that a service gave."""
+    answers = DatasetFacts(kind="responses", train=8, held_out=1, tokens=500)
+    asked = Outcome(dataset=answers, facts={"requests": 9, "cost": 0.02, "currency": "USD"})
+    family.seal("", "prompts", Outcome(dataset=prompts_of(8)), {"train.txt": "Hello?"})
+    family.seal("", "responses", asked, settings=service, prompts="/prompts")
+    kept = {"flagship": "/flagship", "responses": "/responses"}
+    family.seal("", "kept", Outcome(dataset=answers, facts={"dropped_cut": 1}), **kept)
+    blocks = DatasetFacts(kind="blocks", train=3, held_out=1, tokens=480)
+    family.seal("", "corpus", Outcome(dataset=blocks), flagship="/flagship", responses="/kept")
 
 
 def add_tier(

@@ -2,9 +2,16 @@
 
 from family.lineage.queries import Lineage
 from family.lineage.views import Dataset
+from family.spec import EndpointResponses
 from family.stage import Outcome
 from family.store import Store
-from tests.family.lineage.hand_built import Family, add_data, add_flagship, add_tier
+from tests.family.lineage.hand_built import (
+    Family,
+    add_data,
+    add_flagship,
+    add_served_data,
+    add_tier,
+)
 
 
 def told(store: Store, name: str = "edge/int4") -> dict[str, Dataset]:
@@ -69,3 +76,25 @@ def test_a_card_shows_them(store: Store) -> None:
     build(store)
     lineage = Lineage(store)
     assert lineage.show("edge").data == lineage.datasets("edge")
+
+
+def test_answers_of_a_service_name_it_and_bear_its_terms(store: Store) -> None:
+    family = Family(store)
+    add_flagship(family)
+    service = EndpointResponses(
+        kind="endpoint", url="https://api.example.com/v1", model="large", licence="openai"
+    )
+    add_served_data(family, service)
+    about = {"flagship": "/flagship", "prompts": "/prompts", "responses": "/responses"}
+    words = {"prompts_licence": "own", "responses_licence": "openai"}
+    family.seal("", "about", Outcome(facts=words), turn="served", **about)
+    add_tier(family, "edge", 15_000_000, 0.66)
+    family.end()
+    found = {one.name: one for one in Lineage(store).datasets("edge/int4")}
+    assert {name: (one.generated_by, one.licence) for name, one in found.items()} == {
+        "toy/prompts": (None, "own"),
+        "toy/responses": ("large at api.example.com", "openai"),
+        "toy/kept": (None, None),
+        "toy/corpus": (None, None),
+    }
+    assert found["toy/kept"].made_from == ("toy/responses",)

@@ -7,12 +7,14 @@ import pytest
 from family.licences.terms import licence
 from family.lineage.licences import Licences, Obligation, blocking
 from family.lineage.queries import Lineage
+from family.spec import EndpointResponses
 from family.stage import Edge, Outcome
 from family.store import Store
 from tests.family.lineage.hand_built import (
     Family,
     add_data,
     add_flagship,
+    add_served_data,
     add_tier,
     facts,
     prompts_of,
@@ -306,6 +308,48 @@ def test_a_permission_lets_through_what_terms_forbid_and_stands_in_the_answer(
     assert set(status(found).values()) == {"permitted"}
     assert [one.permission for one in found.licensed] == ["letter of J. Doe"]
     assert blocking(found) == ()
+
+
+@pytest.mark.parametrize("permission", [None, "J. Doe of Example Ltd, letter of 2026-01-02."])
+def test_the_terms_of_a_service_reach_whatever_its_answers_taught(
+    permission: str | None, store: Store
+) -> None:
+    family = Family(store)
+    add_flagship(family)
+    service = EndpointResponses(
+        kind="endpoint",
+        url="https://api.example.com/v1",
+        model="large",
+        licence="openai",
+        permission=permission,
+    )
+    add_served_data(family, service)
+    stated = {f"responses_{name}": text for name, text in service.words("openai").items()}
+    about = {"flagship": "/flagship", "prompts": "/prompts", "responses": "/responses"}
+    words = {"licence": "Apache-2.0", "prompts_licence": "own", **stated}
+    family.seal("", "about", Outcome(facts=dict(words)), turn="served", **about)
+    add_tier(family, "mini", 61_000_000, 0.75)
+    taught(family, "pupil", "mini/distill")
+    family.end()
+
+    for name, taught_on_it in (("mini/int4", "toy/mini"), ("pupil", "toy/mini")):
+        found = asked(store, name)
+        (rule,) = [one for one in found.obligations if one.of == "toy/responses"]
+        assert rule.id == "openai/competing-models"
+        assert rule.status == ("permitted" if permission else "forbidden")
+        assert rule.edge
+        assert (rule.edge.child_name, rule.edge.kind) == (taught_on_it, "taught_on")
+        assert permission or "responses.permission" in str(rule.fix)
+        (licensed,) = [one for one in found.licensed if one.name == "toy/responses"]
+        assert licensed.permission == permission
+
+
+def test_answers_of_the_flagship_s_own_have_no_terms_beside_its_own(store: Store) -> None:
+    fed(store, "own")
+    assert {one.name for one in asked(store, "mini/int4").licensed} == {
+        "toy/flagship",
+        "toy/prompts",
+    }
 
 
 def test_what_ships_beside_the_files_counts_for_every_set_of_them(store: Store) -> None:
