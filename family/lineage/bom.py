@@ -18,7 +18,7 @@ from family.errors import DescentError
 from family.licences.terms import OTHER, OWN, identifiers, licence
 from family.lineage.bom_parts import parts
 from family.lineage.dossier import Described, Dossier
-from family.lineage.said import FLAGSHIP, NOT_STATED
+from family.lineage.said import NOT_STATED
 from family.lineage.views import Dataset, LineageEdge
 from family.lineage.words import edge
 from family.stage import Scalar
@@ -107,7 +107,7 @@ def _model(model: Described, dossier: Dossier) -> "Component":
     from cyclonedx.model import ExternalReference, ExternalReferenceType, XsUri
     from cyclonedx.model.component import Component, ComponentType
 
-    hub = dossier.about.get("hub") if model.step == FLAGSHIP else None
+    hub = dossier.about.get("hub") if model == dossier.root else None
     at_hub = ExternalReference(
         type=ExternalReferenceType.DISTRIBUTION, url=XsUri(f"https://huggingface.co/{hub}")
     )
@@ -118,7 +118,7 @@ def _model(model: Described, dossier: Dossier) -> "Component":
         group=model.family,
         name=model.name,
         version=model.model,
-        description=dossier.about.get("name" if model.step == FLAGSHIP else "description", ""),
+        description=dossier.about.get("name" if model == dossier.root else "description", ""),
         hashes=[_sha256(model.digest)],
         licenses=_licences(dossier.binding if own else _stated(dossier, model.model)),
         external_references=[at_hub] if hub else [],

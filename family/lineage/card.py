@@ -125,21 +125,23 @@ def _warnings(data: "huggingface_hub.ModelCardData", dossier: Dossier) -> Iterat
 
 
 def _what(dossier: Dossier) -> Iterator[str]:
-    model, flagship = dossier.model, dossier.flagship
+    model, root = dossier.model, dossier.root
     title = dossier.about.get("name", "the flagship")
     if model.exported:
         base = dossier.base or model
         what = f"The {base.tier} model of the {model.family} family as {model.precision} ONNX files"
     elif model.tier:
         what = f"The {model.tier} model of the {model.family} family"
+    elif model == root:
+        what = f"{title}, the {model.step} of the {model.family} family"
     else:
-        what = f"{title}, the flagship of the {model.family} family"
+        what = f"The flagship of the {model.family} family"
     yield f"{what}: {millions(model.parameters)} parameters in {megabytes(model.bytes / 1e6)} MB."
     if description := dossier.about.get("description"):
         yield f"The family: {description}"
-    if flagship:
-        yield f"It descends from {title} ({millions(flagship.parameters)} parameters)."
-    if flagship and model.metrics:
+    if root and model != root:
+        yield f"It descends from {title} ({millions(root.parameters)} parameters)."
+    if root and model != root and model.metrics:
         asked = any(map(is_task, model.metrics))
         else_ = "on the tasks below, and on nothing else" if asked else "and on nothing else"
         yield (

@@ -15,12 +15,12 @@ from family.lineage.digest import builds_of, data_above, lineage_digest
 from family.lineage.licences import Licences, licences
 from family.lineage.names import ID, Names
 from family.lineage.read import edges_of, figures_of, files_of, line
-from family.lineage.said import FLAGSHIP, words
+from family.lineage.said import BASE, FLAGSHIP, words
 from family.lineage.tables import builds, edges, heads, metrics, models, released
 from family.lineage.views import Dataset, LineageEdge, Measured, ModelFile, View
 from family.stage import OUTPUTS, Scalar
 
-MEMBERS = (FLAGSHIP, "distill")
+MEMBERS = (FLAGSHIP, BASE, "distill")
 EXPORT = "export:"
 
 
@@ -103,14 +103,14 @@ class Dossier(View):
         return tuple(dict.fromkeys(owed))
 
     @property
-    def flagship(self) -> Described | None:
-        """The model that everything began with."""
-        return next((one for one in self.elders if one.step == FLAGSHIP), None)
+    def root(self) -> Described | None:
+        """The model that everything began with, which people's words are about."""
+        line = (self.model, *self.elders)
+        return next((one for step in (BASE, FLAGSHIP) for one in line if one.step == step), None)
 
     def title(self, model: str, name: str) -> str:
-        """How the makers of a flagship call it; the name itself of anything else."""
-        flagships = (one.model for one in (self.model, *self.elders) if one.step == FLAGSHIP)
-        return self.about.get("name", name) if model in flagships else name
+        """How the makers of the root call it; the name itself of anything else."""
+        return self.about.get("name", name) if self.root and model == self.root.model else name
 
 
 def dossier(connection: Connection, names: Names, key: str, store: Path) -> Dossier:

@@ -15,7 +15,7 @@ from pydantic import JsonValue
 from family.errors import DescentError
 from family.licences.terms import OTHER, identifiers, licence
 from family.lineage.dossier import Described, Dossier
-from family.lineage.said import FLAGSHIP, NOT_STATED
+from family.lineage.said import NOT_STATED
 from family.lineage.views import Figure, is_task
 from family.spec import RETENTION
 
@@ -121,7 +121,7 @@ def base_model(dossier: Dossier, owner: str | None, base: str | None) -> str | N
 
 def hub_id(model: Described, dossier: Dossier, owner: str | None) -> str:
     """The id of one of the family's models on the Hub."""
-    if model.step == FLAGSHIP:
+    if model == dossier.root:
         title = dossier.title(model.model, model.name)
         return dossier.about.get("hub") or re.sub(r"[^\w.-]+", "-", title)
     return _checked(f"{owner}/{model.slug}" if owner else model.slug)

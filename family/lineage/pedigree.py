@@ -21,7 +21,9 @@ from family.drawing.scene import (
     moved,
     width_of,
 )
+from family.lineage.dossier import MEMBERS
 from family.lineage.graph import Graph, Node
+from family.lineage.said import BASE, FLAGSHIP
 from family.lineage.views import LineageEdge
 from family.lineage.words import edge, millions
 from family.stage import OUTPUTS
@@ -76,7 +78,7 @@ def colours(graph: Graph) -> dict[str, str]:
     found = {one.parent: MUTED for one in graph.edges}
     for node in graph.nodes:
         tier = "/".join(node.name.split("/")[:2]).partition("@")[0]
-        if node.step != "flagship":
+        if node.step not in (FLAGSHIP, BASE):
             tiers.setdefault(tier, TIERS[len(tiers) % len(TIERS)])
         found[node.model] = tiers.get(tier, INK)
     return found
@@ -97,7 +99,7 @@ def _box(
     """A member of the family is filled; starts and exported files are outlined."""
     x, y = at
     area = (x - wide / 2, y - HEIGHT / 2, x + wide / 2, y + HEIGHT / 2)
-    member = node is not None and node.step in ("flagship", "distill")
+    member = node is not None and node.step in MEMBERS
     box = Box(area, 9, colour, colour if member else PAPER, 1.5)
     lines = (
         Text((x, y - 3), name, 13, PAPER if member else INK, bold=True, anchor="middle"),
