@@ -22,7 +22,7 @@ from safetensors import safe_open
 
 from export.classes.graph import SCORE, answer_with_labels, as_decoder, score_of
 from export.graph import name_cache_width, share_int8_embedding
-from export.targets import faults, is_classifier, shape_of
+from export.targets import architecture_fault, faults, is_classifier, shape_of
 from family.errors import StageError
 from family.spec import Export
 from family.stage import COMPANIONS, Edge, ModelFacts, Outcome
@@ -105,7 +105,10 @@ def _refusals(model: Path, config: Mapping[str, Any]) -> Iterator[str]:
         yield f"weights: there is no `{SCORE}`, the head of a decoder that classifies."
     if not (model / "tokenizer.json").is_file():
         yield "tokenizer.json is missing. Save the tokenizer beside the model."
-    yield from (f"config.json: {fault}" for fault in faults(shape_of(config)))
+    if fault := architecture_fault(config):
+        yield f"config.json: {fault}"
+    else:
+        yield from (f"config.json: {fault}" for fault in faults(shape_of(config)))
 
 
 def _graph(model: Path, config: Mapping[str, Any], settings: Export, work: Path) -> ir.Model:

@@ -3,7 +3,7 @@
 from collections.abc import Iterator, Mapping
 from typing import Any, NamedTuple
 
-from family.spec import ModelShape
+from family.spec import EXPORTED, ModelShape
 
 #: How the names of the two kinds of model end, in `architectures` of a config.json.
 DECODER, CLASSIFIER = "ForCausalLM", "ForSequenceClassification"
@@ -52,6 +52,13 @@ def _nearest(found: int, multiple: int) -> str:
     below = found // multiple * multiple
     choices = [str(value) for value in (below, below + multiple) if value]
     return f"Use {' or '.join(choices)}."
+
+
+def architecture_fault(config: Mapping[str, Any]) -> str | None:
+    """Why a model whose config.json this is has no files that answer as it does, if so."""
+    if (found := config["model_type"]) in EXPORTED:
+        return None
+    return f"model_type: {found} cannot be exported. Use one of {', '.join(EXPORTED)}."
 
 
 def is_classifier(config: Mapping[str, Any]) -> bool:

@@ -2,7 +2,7 @@
 
 import hashlib
 import json
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import suppress
 from functools import partial
 from pathlib import Path
@@ -16,6 +16,7 @@ from family.evaluate.tasks import files, installed
 from family.faults import Fault, written
 from family.plan import Leaves
 from family.spec import (
+    EXPORTED,
     FamilySpec,
     FilePrompts,
     FolderSource,
@@ -102,6 +103,8 @@ def _flagship(spec: FamilySpec, digest_of: DigestOf) -> str:
             found = digest_of(_gguf(Path(path)))
         case FolderSource(path=path, sha256=pinned):
             found = _listing(Path(path), digest_of)
+            if exporting := [name for name, tier in spec.tiers.items() if tier.export]:
+                _check_exported(Path(path), exporting)
     if pinned and found != pinned:
         raise _LeafError(
             ("flagship", "source", "sha256"),
@@ -145,6 +148,23 @@ def _listing(folder: Path, digest_of: DigestOf) -> str:
     files = sorted(set(_matching(folder, DECIDING)))
     lines = "".join(f"{digest_of(path)}  {path.name}\n" for path in files)
     return hashlib.sha256(lines.encode()).hexdigest()
+
+
+def _check_exported(folder: Path, tiers: Sequence[str]) -> None:
+    """Refuse a flagship whose architecture cannot be exported, before anything is trained."""
+    place = ("flagship", "source", "path")
+    try:
+        found = json.loads((folder / "config.json").read_text())["model_type"]
+    except (ValueError, KeyError, TypeError):
+        raise _LeafError(
+            place, f"{folder}/config.json names no model_type. Add the model's own."
+        ) from None
+    if found not in EXPORTED:
+        raise _LeafError(
+            place,
+            f"{found} models cannot be exported to ONNX, and {', '.join(tiers)} would be. Use one "
+            f"of {', '.join(EXPORTED)}; or write `export: []` under `defaults`.",
+        )
 
 
 def _matching(folder: Path, patterns: tuple[str, ...]) -> Iterator[Path]:

@@ -45,7 +45,7 @@ from family.spec.losses import (
 from family.spec.names import DATA, FLAGSHIP, Digest, Name, Precision
 from family.spec.post_train import PostTrain
 from family.spec.shape import ModelShape
-from family.spec.shipping import Bound, Evaluate, Export, Gate, MetricName, Verify
+from family.spec.shipping import EXPORTED, Bound, Evaluate, Export, Gate, MetricName, Verify
 from family.spec.signal import Codec, Dense, Sampled, Signal, TeacherPrecision, TopK
 from family.spec.student import (
     CandidateStart,
@@ -61,6 +61,7 @@ from family.spec.terms import Terms
 
 __all__ = [
     "DATA",
+    "EXPORTED",
     "FLAGSHIP",
     "JSD",
     "RETENTION",

@@ -38,7 +38,7 @@ def gguf(tmp_path: Path) -> Path:
 def folder(tmp_path: Path) -> Path:
     path = tmp_path / "flagship"
     path.mkdir()
-    (path / "config.json").write_text("{}")
+    (path / "config.json").write_text('{"model_type": "llama"}')
     (path / "tokenizer.json").write_text("{}")
     (path / "model-00001-of-00001.safetensors").write_bytes(b"weights")
     (path / "model.safetensors.index.json").write_text("{}")
@@ -86,7 +86,7 @@ def test_a_folder_s_digest_is_that_of_what_decides_the_model(folder: Path) -> No
     assert leaves(with_source(kind="folder", path=str(folder), sha256=before.flagship), None)
     for name in ("config.json", "tokenizer.json", "model-00001-of-00001.safetensors"):
         old = (folder / name).read_bytes()
-        (folder / name).write_bytes(b"other")
+        (folder / name).write_bytes(old + b" ")
         assert leaves(spec, None) != before, name
         (folder / name).write_bytes(old)
     assert leaves(spec, None) == before
@@ -127,6 +127,28 @@ def test_what_is_not_there_or_is_something_else_is_refused(gguf: Path, folder: P
     ):
         with pytest.raises(SpecError, match=expected):
             leaves(with_source(**source), None)
+
+
+def test_a_folder_whose_architecture_cannot_be_exported_is_refused(folder: Path) -> None:
+    (folder / "config.json").write_text('{"model_type": "gpt_neox"}')
+    spec = with_source(kind="folder", path=str(folder))
+    with pytest.raises(SpecError, match="gpt_neox models cannot be exported to ONNX") as caught:
+        leaves(spec, None)
+    (fault,) = caught.value.faults
+    assert fault.startswith("flagship.source.path: ")
+    assert "Use one of ernie4_5, gemma, " in fault
+    assert fault.endswith("or write `export: []` under `defaults`.")
+    for name in spec.tiers:
+        assert name in fault
+        spec = changed(spec, f"tiers.{name}.export", [])
+    assert leaves(spec, None).flagship
+
+
+@pytest.mark.parametrize("text", ["{}", "[]", '{"model_type":'])
+def test_a_folder_that_does_not_say_what_it_is_is_refused(folder: Path, text: str) -> None:
+    (folder / "config.json").write_text(text)
+    with pytest.raises(SpecError, match=r"config\.json names no model_type"):
+        leaves(with_source(kind="folder", path=str(folder)), None)
 
 
 # ---- the prompts ---------------------------------------------------------------------------
