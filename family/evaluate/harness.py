@@ -3,12 +3,14 @@
 import contextlib
 import logging
 import os
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from difflib import get_close_matches
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
+
+import numpy as np
 
 from family.errors import DescentError
 from family.evaluate.retained import HALF_WIDTH
@@ -17,7 +19,7 @@ from family.spec import LMEval
 from family.stage import Metric, digest_json
 from family.store import sha256
 
-#: Resamples for the errors of figures that are no means.
+#: Resamples for the intervals of figures that are no means.
 RESAMPLES = 1000
 
 
@@ -39,7 +41,7 @@ def ask(model: Any, asked: LMEval, about: str) -> tuple[list[Metric], dict[str, 
             apply_chat_template=asked.chat,
             task_manager=tasks,
             bootstrap_iters=RESAMPLES,
-            log_samples=False,
+            log_samples=True,
         )
     return _metrics(results, asked, about)
 
@@ -57,16 +59,15 @@ def _metrics(
             name = f"{task}:{metric}" if way == "none" else f"{task}:{metric},{way}"
             higher[name] = results["higher_is_better"].get(task, {}).get(metric) is not False
             n = _samples(results, task)
-            error = row.get(f"{metric}_stderr,{way}")
-            half = HALF_WIDTH * error if isinstance(error, (int, float)) else None
+            low, high = _interval(results, task, metric, way) or (None, None)
             found.append(
                 Metric(
                     about=about,
                     name=name,
                     value=float(value),
                     n=n,
-                    low=None if half is None else value - half,
-                    high=None if half is None else value + half,
+                    low=low,
+                    high=high,
                     unit="samples",
                     protocol=digest_json(
                         {
@@ -83,6 +84,41 @@ def _metrics(
                 )
             )
     return found, higher
+
+
+def _interval(
+    results: Mapping[str, Any], task: str, metric: str, way: str
+) -> tuple[float, float] | None:
+    """95 %, by the harness' standard error; where it has none, as for perplexities of whole texts,
+    by resampling the task's samples. None where neither can be had, as for a group."""
+    row = results["results"][task]
+    if isinstance(error := row.get(f"{metric}_stderr,{way}"), (int, float)):
+        half = HALF_WIDTH * error
+        return row[f"{metric},{way}"] - half, row[f"{metric},{way}"] + half
+    samples = results["samples"].get(task, ())
+    values = [one[metric] for one in samples if one["filter"] == way and metric in one]
+    aggregate = _aggregation(results["configs"].get(task, {}), metric)
+    if aggregate is None or len(values) < 2:
+        return None
+    picks = np.random.default_rng(0).integers(0, len(values), (RESAMPLES, len(values)))
+    spread = [aggregate([values[one] for one in drawn]) for drawn in picks]
+    low, high = np.quantile(spread, [0.025, 0.975])
+    return float(low), float(high)
+
+
+def _aggregation(task: Mapping[str, Any], metric: str) -> Callable[..., float] | None:
+    """How a task makes one figure of its samples' ones."""
+    from lm_eval.api.registry import get_aggregation, get_metric_aggregation
+
+    listed = {one["metric"]: one.get("aggregation") for one in task.get("metric_list", ())}
+    match listed.get(metric):
+        case None:
+            found = get_metric_aggregation(metric)
+        case str(name):
+            found = get_aggregation(name)
+        case function:
+            found = function
+    return found if callable(found) else None
 
 
 def _samples(results: Mapping[str, Any], task: str) -> int:

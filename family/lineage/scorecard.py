@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING
 
 from pydantic import Field
 
-from family.lineage.views import Figure, Measured, Member, Status, View, is_task
+from family.lineage.views import Figure, Measured, Member, Shipped, Status, View, is_task
 from family.lineage.words import NONE, markdown_table, megabytes, millions, rate, spaced
 from family.spec import RETENTION
 
@@ -97,8 +97,7 @@ def scorecard(status: Status) -> Scorecard:
         columns[title] = _column(figures, _with_interval if name in WITH_INTERVAL else _quality)
     columns |= _tasks("", members)
     for precision in precisions:
-        files = [member.file(precision) for member in members]
-        columns |= _tasks(f"{precision} ", files)
+        columns |= _tasks(f"{precision} ", [_exported(member, precision) for member in members])
     for precision in precisions:
         files = [member.file(precision) for member in members]
         for name, title in SPEEDS.items():
@@ -113,6 +112,12 @@ def scorecard(status: Status) -> Scorecard:
     )
 
 
+def _exported(member: Member, precision: str) -> Shipped | None:
+    """A member's files, if they are not the member itself, as the flagship's are."""
+    file = member.file(precision)
+    return file if file and file.model != member.model else None
+
+
 def _tasks(prefix: str, measured: Sequence[Measured | None]) -> dict[str, Sequence[str]]:
     """A column for each task's figure: what it is, and how much of the flagship's that is."""
     asked = [one.name for each in measured if each for one in each.metrics if is_task(one)]
@@ -122,7 +127,7 @@ def _tasks(prefix: str, measured: Sequence[Measured | None]) -> dict[str, Sequen
             continue
         kept = [one.figure(name + RETENTION) if one else None for one in measured]
         shares = [f", {100 * figure.value:.1f} %" if figure else "" for figure in kept]
-        cells = _column([one.figure(name) if one else None for one in measured], _quality)
+        cells = _column([one.figure(name) if one else None for one in measured], _of_task)
         columns[prefix + spaced(name)] = [f"{a}{b}" for a, b in zip(cells, shares, strict=True)]
     return columns
 
@@ -138,6 +143,10 @@ def _column(figures: Sequence[Figure | None], cell: Callable[[Figure], str]) -> 
 
 def _quality(figure: Figure) -> str:
     return f"{figure.value:.3f}"
+
+
+def _of_task(figure: Figure) -> str:
+    return f"{figure.value:,.0f}" if abs(figure.value) >= 1000 else _quality(figure)
 
 
 def _with_interval(figure: Figure) -> str:

@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING
 
 import click
 
+from family.lineage.words import spaced
 from flows.cli.options import family_argument, json_option, store_option
 from flows.cli.reading import lineage
 
@@ -63,4 +64,4 @@ def _files(status: "Status") -> "Table":
 
 
 def _figures(measured: "Measured") -> str:
-    return ", ".join(f"{one.name} {one.value:.4g}".replace("_", " ") for one in measured.metrics)
+    return ", ".join(f"{spaced(one.name)} {one.value:.4g}" for one in measured.metrics)

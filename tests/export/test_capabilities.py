@@ -42,8 +42,10 @@ def test_a_choice_a_text_and_an_answer_are_scored(checkpoint: dict[str, Metric])
         "says:exact_match": 2,
     }
     choice = checkpoint["animals:acc"]
-    assert choice.low is not None
-    assert choice.low <= choice.value
+    for metric in (choice, checkpoint["stories:bits_per_byte"]):
+        assert metric.low is not None
+        assert metric.high is not None
+        assert metric.low <= metric.value <= metric.high
 
 
 def test_exported_files_answer_the_same_requests(

@@ -332,6 +332,9 @@ def add_tasks(family: Family, tier: str, choice: float, text: float) -> None:
             Outcome(metrics=figures),
             **{about: source, "reference": "/capabilities"},
         )
+    scores = ("evaluate", "verify", "capabilities", "capabilities:int4")
+    judged = family.kept[family.heads[f"{tier}/gate"]].outcome
+    family.seal(tier, "gate", judged, **{step: f"{tier}/{step}" for step in scores})
 
 
 def add_family(family: Family) -> None:

@@ -87,4 +87,5 @@ def test_what_a_tier_can_do_stands_beside_the_flagship_s(store: Store) -> None:
     assert mini["prose bits_per_byte"] == "1.250, 80.0 %"
     assert mini["int4 quiz acc"] == "0.600, 75.0 %"
     assert (nano["quiz acc"], flagship["int4 quiz acc"]) == ("-", "-")
+    assert "fp32 quiz acc" not in flagship
     assert any("of the flagship's figure" in remark for remark in card.remarks)
