@@ -186,12 +186,13 @@ class Duty(View):
 
 
 class LicenceNotes(View):
-    """A model that the family came from, and its licence."""
+    """A model that the family came from or data that taught it, and its licence."""
 
     name: str
     model: str
     licence: str
     about: str
+    permission: str | None = Field(description="Who allowed what it forbids, as the user says.")
     tiers: tuple[str, ...]
 
 

@@ -54,6 +54,7 @@ def _licences(found: dict[str, Licences]) -> Iterator[LicenceNotes]:
             model=model,
             licence=licensed.licence,
             about=licensed.about,
+            permission=licensed.permission,
             tiers=tuple(tiers[model]),
         )
 

@@ -2,6 +2,7 @@
 
 import pytest
 
+from family.lineage.notes import render
 from family.lineage.notes.data import Finding, Notes
 from family.lineage.notes.gather import gather
 from family.lineage.notes.span import span
@@ -137,6 +138,15 @@ def test_a_word_about_the_family_is_a_cause_that_concerns_no_tier(family: OnMach
     family.seal("", "about", Outcome(facts={"licence": "MIT", "tiers": "mini"}), turn="MIT")
     (cause,) = noted(Lineage(family.store)).causes
     assert (cause.step, cause.tiers) == ("family · about", ())
+
+
+def test_a_permission_is_told_with_the_licence_that_asks_for_it(family: OnMachine) -> None:
+    permission = "J. Doe of Example Ltd, letter of 2026-01-02."
+    words = Outcome(facts={"licence": "openai", "tiers": "mini", "permission": permission})
+    family.seal("", "about", words, turn="allowed")
+    notes = noted(Lineage(family.store))
+    assert {one.permission for one in notes.licences} == {permission}
+    assert f"Permission: {permission}" in render.markdown(notes)
 
 
 def test_an_edge_that_leads_elsewhere_is_told(notes: Notes) -> None:
