@@ -6,6 +6,7 @@ nowhere else: whatever the service says is searched for it before it is told.
 
 import asyncio
 import os
+import re
 from difflib import get_close_matches
 from typing import Any, NoReturn
 
@@ -218,10 +219,12 @@ class Endpoint:
 def _key(name: str | None) -> str | None:
     if name is None:
         return None
-    if key := os.environ.get(name, "").strip():
+    key = os.environ.get(name, "").strip()
+    if re.fullmatch(r"[!-~]+", key):  # whatever else it held would stand in httpx's own errors
         return key
+    found = "holds more than one word of plain letters" if key else "is not set"
     raise DescentError(
-        f"responses.key_env: {name} is not set where the answers are fetched. Set it to the "
+        f"responses.key_env: {name} {found} where the answers are fetched. Set it to the "
         "service's key, and run the same command again."
     )
 

@@ -136,6 +136,19 @@ def test_a_key_that_is_not_set_is_told_before_anything_is_asked(
     assert not service.asked
 
 
+@pytest.mark.parametrize("key", [f"{KEY}\nexport OTHER=1", f"{KEY} two", f"{KEY}\N{EN DASH}"])
+def test_a_key_that_no_header_can_hold_is_told_without_it(
+    key: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("SERVICE_KEY", key)
+    with (
+        serving(lambda prompt, before: said(prompt)) as service,
+        pytest.raises(DescentError, match="SERVICE_KEY holds more than one word") as caught,
+    ):
+        ask(service, tmp_path)
+    assert KEY not in str(caught.value)
+
+
 def test_an_unknown_model_is_told_with_those_that_there_are(tmp_path: Path) -> None:
     with serving(lambda prompt, before: fault(404, code="model_not_found")) as service:
         error = refusal(service, tmp_path)
