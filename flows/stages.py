@@ -27,13 +27,13 @@ STAGES = {
         ),
         Stage("kept", "family.corpus.kept:kept", (spec.Keep,)),
         Stage("corpus", "family.corpus.blocks:corpus", (spec.Corpus,), version=3),
-        Stage("signal", "family.signal.capture:signal", (spec.Signal,), version=3, resumes=True),
+        Stage("signal", "family.signal.capture:signal", (spec.Signal,), version=4, resumes=True),
         Stage("vocabulary", "family.student.vocabulary:vocabulary", (spec.TrimmedVocabulary,)),
         Stage("candidates", "family.student.candidates:candidates", (spec.CandidateStart,)),
         Stage("start", "family.student.start:start", (spec.PruneStart, spec.RandomStart)),
-        Stage("distill", "family.distill.train:distill", (spec.Distill,), version=4, resumes=True),
+        Stage("distill", "family.distill.train:distill", (spec.Distill,), version=5, resumes=True),
         Stage(
-            "post_train", "family.distill.train:distill", (spec.PostTrain,), version=4, resumes=True
+            "post_train", "family.distill.train:distill", (spec.PostTrain,), version=5, resumes=True
         ),
         Stage("evaluate", "family.evaluate.score:evaluate", (spec.Evaluate,)),
         Stage("export", "export.build:export", (spec.Export,)),

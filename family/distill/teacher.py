@@ -12,6 +12,7 @@ from family.corpus import blocks
 from family.distill.loss import LiveOdds
 from family.errors import DescentError
 from family.signal.source import refuse_other_tokens
+from family.teacher.attention import quicken
 from family.teacher.head import cap_of, with_bias
 from family.teacher.open import classifies, head_of, load, read_config
 
@@ -32,6 +33,7 @@ class LiveTeacher:
     def __init__(self, folder: Path, student: Path) -> None:
         refuse_other_tokens(folder, student)
         self.model: Any = load(folder, torch.bfloat16)
+        quicken(self.model)
         self.numbers = _numbers(folder, student)
         self.head, self.bias = self._head()
 
@@ -52,12 +54,14 @@ class LiveTeacher:
         self, input_ids: Tensor, position_ids: Tensor, wanted: Tensor, *, states: bool
     ) -> Lesson:
         """What it says at the targets of a batch; all [B, T], `wanted` bool."""
-        found = self.model.base_model(
-            input_ids=input_ids if self.numbers is None else self.numbers[input_ids],
-            position_ids=position_ids,
-            use_cache=False,
-            output_hidden_states=states,
-        )
+        # It is all bfloat16 already: the student's autocast would move its norms to float32.
+        with torch.autocast(input_ids.device.type, enabled=False):
+            found = self.model.base_model(
+                input_ids=input_ids if self.numbers is None else self.numbers[input_ids],
+                position_ids=position_ids,
+                use_cache=False,
+                output_hidden_states=states,
+            )
         layers = tuple(layer[wanted] for layer in found.hidden_states) if states else ()
         last, head = with_bias(found.last_hidden_state[wanted], self.head, self.bias)
         return Lesson(LiveOdds(last, head, cap_of(self.model.config)), layers)

@@ -33,6 +33,7 @@ from family.stage import Edge, Outcome, digest_json, keyed
 from family.store import sha256
 from family.student.classifier import labels_of, refuse_other_labels, with_labels
 from family.student.companions import bring_companions
+from family.teacher.attention import quicken
 from family.teacher.open import classifies, facts_of, load, load_tokenizer, save
 
 CHECKPOINTS = "checkpoints"
@@ -48,6 +49,7 @@ def distill(inputs: Mapping[str, Path], settings: Distill, out: Path) -> Outcome
     # One process has everything as its one share.
     sharding = settings.distributed.sharding if place.world > 1 else "ddp"
     student = _student(inputs, settings)
+    quicken(student)
     corpus = blocks.read(inputs["corpus"], inputs["student"])
     rows = None
     if settings.reads_signal:

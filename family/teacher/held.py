@@ -9,6 +9,7 @@ from transformers import BitsAndBytesConfig
 
 from family.errors import DescentError
 from family.spec import TeacherPrecision
+from family.teacher.attention import quicken
 from family.teacher.open import kind_of, load, read_config
 
 #: Weights of a row that share a scale in nf4.
@@ -19,6 +20,12 @@ def held(folder: Path, precision: TeacherPrecision) -> Any:
     """A model folder in evaluation mode; its embeddings and head stay in bfloat16.
 
     `int8` is LLM.int8 (Dettmers et al. 2022), `nf4` QLoRA's 4-bit format (2023)."""
+    model = _opened(folder, precision)
+    quicken(model)
+    return model
+
+
+def _opened(folder: Path, precision: TeacherPrecision) -> Any:
     if precision == "bf16":
         return load(folder, torch.bfloat16)
     if precision == "nf4":

@@ -7,6 +7,7 @@ from family.corpus import blocks
 from family.corpus.blocks import NOTHING
 from family.distill.teacher import LiveTeacher
 from family.errors import DescentError
+from family.teacher.attention import quicken
 from family.teacher.open import load
 from tests.family.conftest import TinyFamily
 
@@ -25,6 +26,7 @@ def test_it_says_of_the_students_tokens_what_it_says_in_its_own_numbers(
     tiny_family: TinyFamily,
 ) -> None:
     flagship = load(tiny_family.flagship, torch.bfloat16)
+    quicken(flagship)
     tokens, positions, wanted = batch(tiny_family, tiny_family.flagship)
     hidden = flagship.model(tokens, position_ids=positions, use_cache=False).last_hidden_state
     kept = blocks.flagship_ids(tiny_family.start)

@@ -8,14 +8,14 @@ from family.corpus import blocks
 from family.signal.capture import signal
 from family.signal.codec import open_signal
 from family.spec import Signal, TopK
-from family.teacher.open import load
+from family.teacher.held import held
 from tests.family.conftest import TinyFamily
 
 
 def test_rows_are_the_teachers_odds_before_each_kept_token(tiny_family: TinyFamily) -> None:
     rows = open_signal(tiny_family.signal)
     corpus = blocks.read(tiny_family.corpus, tiny_family.flagship)
-    teacher = load(tiny_family.flagship, torch.bfloat16)
+    teacher = held(tiny_family.flagship, "bf16")
     block = corpus.count - 1
     with torch.inference_mode():
         hidden = teacher.model(
