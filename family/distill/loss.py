@@ -8,7 +8,7 @@ The terms know nothing of logits: each says how it changes with the student's lo
 outcomes (`family.distill.divergence`), and `_rows` alone turns that into a gradient.
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -20,8 +20,11 @@ from family.distill.divergence import NEVER, divergence
 from family.spec import CrossEntropy, Divergence
 from family.teacher.head import capped
 
-#: Rows of logits held at once. Every chunk has this one shape: a new one costs a compile.
-ROWS = 256
+#: Rows of logits held at once. Chunks have this shape, or half of it: a new one costs a compile.
+ROWS = 512
+#: Numbers that are worked on at once: by a processor, whose caches hold some megabytes, and by
+#: another device, which is kept busy by more.
+CACHED, WORKED = 2**19, 2**25
 #: Least probability of a tail; float32 cannot tell less from 1 - sum(q).
 TINY = 1e-7
 
@@ -54,24 +57,31 @@ class Targets:
     """Natural log-probabilities, float [M, k]; or of all of the student's tokens, [M, V], up to a
     constant of each row: of what a student lacks, it has no tail to put it in. None: no teacher."""
 
-    def chunk(self, start: int) -> "Targets":
-        """ROWS rows from `start` on; of those beyond the last one nothing is known."""
-        part = slice(start, start + ROWS)
-        ids = None if self.ids is None else _filled(self.ids[part], -1)
+    def chunk(self, start: int, size: int) -> "Targets":
+        """`size` rows from `start` on; of those beyond the last one nothing is known."""
+        part = slice(start, start + size)
+        ids = None if self.ids is None else _filled(self.ids[part], size, -1)
         match self.logp:
             case LiveOdds(hidden=hidden, head=head, cap=cap):
-                logp: Tensor | None = capped(_filled(hidden[part], 0) @ head.T, cap)
+                logp: Tensor | None = capped(_filled(hidden[part], size) @ head.T, cap)
             case None:
                 logp = None
             case stored:
-                logp = _filled(stored[part], 0)
-        return Targets(_filled(self.next_token[part], -1), ids, logp)
+                logp = _filled(stored[part], size)
+        return Targets(_filled(self.next_token[part], size, -1), ids, logp)
+
+    def part(self, part: slice) -> "Targets":
+        """Some of the rows of a chunk."""
+        assert not isinstance(self.logp, LiveOdds)
+        ids = None if self.ids is None else self.ids[part]
+        logp = None if self.logp is None else self.logp[part]
+        return Targets(self.next_token[part], ids, logp)
 
 
-def _filled(rows: Tensor, value: float) -> Tensor:
-    """Rows [<= ROWS, ...] made up to ROWS."""
+def _filled(rows: Tensor, size: int, value: float = 0) -> Tensor:
+    """Rows [<= size, ...] made up to `size`."""
     beside = (0, 0) * (rows.dim() - 1)
-    return pad(rows, (*beside, 0, ROWS - len(rows)), value=value)
+    return pad(rows, (*beside, 0, size - len(rows)), value=value)
 
 
 def distillation_loss(
@@ -80,17 +90,18 @@ def distillation_loss(
     targets: Targets,
     terms: Sequence[Term],
     cap: float | None = None,
+    share: float | Tensor = 1.0,
 ) -> Tensor:
-    """Weighted sum of the terms, summed over rows, in nats; 0 if there is no row.
+    """Weighted sum of the terms, summed over rows, in nats, times `share`; 0 if there is no row.
 
-    hidden [M, D] and head [V, D], in the dtype in which logits are to be computed. Terms:
+    hidden [M, D] in the dtype in which logits are to be computed, head [V, D] in any. Terms:
     - a divergence between the teacher's and the student's odds of the k listed tokens and, as one
       more outcome, the tail of all others (as DistillKit and Peng et al. 2024 do); or of all
       tokens, where the teacher says all.
     - cross_entropy: -log q(next token), over rows where it is known.
     Where `cap` is given, logits are bent to stay within +-cap.
     """
-    loss: Tensor = _Fused.apply(hidden, head, targets, terms, cap)  # type: ignore[no-untyped-call]
+    loss: Tensor = _Fused.apply(hidden, head, targets, terms, cap, share)  # type: ignore[no-untyped-call]
     return loss
 
 
@@ -103,43 +114,67 @@ class _Fused(torch.autograd.Function):
         targets: Targets,
         terms: Sequence[Term],
         cap: float | None,
+        share: float | Tensor,
     ) -> Tensor:
-        count = len(hidden)
-        exact = torch.promote_types(head.dtype, torch.float32)
+        exact = torch.promote_types(hidden.dtype, torch.float32)
+        weight = head.to(hidden.dtype)
         total = torch.zeros((), dtype=exact, device=head.device)
         grad_hidden = torch.empty_like(hidden)
         grad_head = torch.zeros_like(head, dtype=exact)
-        for start in range(0, count, ROWS):
-            real = min(ROWS, count - start)
-            rows = _filled(hidden[start : start + ROWS], 0)
-            logits = capped((rows @ head.T).to(exact), cap)
-            slope = None if cap is None else 1 - (logits / cap) ** 2
-            loss, grad = _rows(logits, targets.chunk(start), terms)
-            if slope is not None:
-                grad *= slope
+        held = hidden.new_empty(ROWS if len(hidden) > ROWS // 2 else ROWS // 2, len(head))
+        for start, size in _chunks(len(hidden)):
+            real = min(size, len(hidden) - start)
+            rows, chunk = _filled(hidden[start : start + size], size), targets.chunk(start, size)
+            logits = torch.mm(rows, weight.T, out=held[:size])
+            losses = torch.empty(size, dtype=exact, device=head.device)
+            for part in _parts(logits):
+                bent = capped(logits[part].to(exact), cap)
+                slope = None if cap is None else 1 - (bent / cap) ** 2
+                losses[part], grad = _rows(bent, chunk.part(part), terms)
+                if slope is not None:
+                    grad *= slope
+                logits[part] = grad.mul_(share)
+            grad = logits  # its place is taken
             grad[real:] = 0
-            total += loss[:real].sum()
-            grad = grad.to(head.dtype)
-            grad_hidden[start : start + real] = (grad @ head)[:real]
-            grad_head += grad.T @ rows
+            total += losses[:real].sum()
+            grad_hidden[start : start + real] = (grad @ weight)[:real]
+            for some in _parts(grad_head):
+                grad_head[some] += grad[:, some].T @ rows
         ctx.save_for_backward(grad_hidden, grad_head.to(head.dtype))
-        return total
+        return total * share
 
     @staticmethod
-    def backward(ctx: Any, *grads: Tensor) -> tuple[Tensor, Tensor, None, None, None]:
-        grad_hidden, grad_head = ctx.saved_tensors
+    def backward(ctx: Any, *grads: Tensor) -> tuple[Tensor | None, ...]:
         (scale,) = grads
-        return grad_hidden * scale, grad_head * scale, None, None, None
+        found = ctx.saved_tensors
+        if scale.device.type != "cpu" or scale != 1:  # what is large is not copied for nothing
+            found = [grad * scale for grad in found]
+        return *found, None, None, None, None
+
+
+def _chunks(count: int) -> Iterator[tuple[int, int]]:
+    """Where each chunk of rows starts, and its size: ROWS, or half of that for what is left."""
+    for start in range(0, count, ROWS):
+        yield start, ROWS if count - start > ROWS // 2 else ROWS // 2
+
+
+def _parts(rows: Tensor) -> Iterator[slice]:
+    """Some rows [R, W] at a time, few enough that what is made of them stays in a cache or at
+    least takes little memory."""
+    most = CACHED if rows.device.type == "cpu" else WORKED
+    size = max(1, most // rows.shape[1])
+    for start in range(0, len(rows), size):
+        yield slice(start, start + size)
 
 
 def _rows(logits: Tensor, targets: Targets, terms: Sequence[Term]) -> tuple[Tensor, Tensor]:
-    """Loss [R] and its gradient [R, V] with respect to logits [R, V], which are overwritten.
+    """Loss [R] and its gradient [R, V] with respect to logits [R, V].
 
     Where s_o is the loss' derivative with respect to log q_o, S their sum and t the tail,
       d loss / d z_j = s_j - q_j S                for a listed j,
                        q_j (s_t / q_t - S)        for a j of the tail.
     """
-    log_q = logits.sub_(logits.logsumexp(-1, keepdim=True))
+    log_q = logits.log_softmax(-1)
     loss = logits.new_zeros(len(logits))
     taught = [term for term in terms if not isinstance(term, CrossEntropy)]
     outcomes = _Outcomes(log_q, targets) if taught else None
@@ -158,7 +193,7 @@ def _rows(logits: Tensor, targets: Targets, terms: Sequence[Term]) -> tuple[Tens
     factor = -right[:, None]
     if slope is not None:
         factor = factor - slope.sum(-1, keepdim=True)
-    gradient = log_q.exp_()
+    gradient = log_q.softmax(-1)  # its own exponential, which is faster than exp's
     if outcomes is None or slope is None:
         gradient.mul_(factor)
     elif outcomes.index is None:

@@ -28,10 +28,10 @@ def learn(
 ) -> None:
     """Let `student(**batch)` be the loss of a batch, where it was logits.
 
-    The loss is summed over targets, in nats; logits are computed in `dtype`. `labels` int64 [B, T]
-    hold what is to be said at a position, the next token; -100 where nothing is, and -1 where it
-    is not known. A batch without a signal is put to the teacher. `forget` takes out what of this
-    would be saved with the student.
+    The loss is summed over targets, in nats, times `share`; logits are computed in `dtype`.
+    `labels` int64 [B, T] hold what is to be said at a position, the next token; -100 where nothing
+    is, and -1 where it is not known. A batch without a signal is put to the teacher. `forget` takes
+    out what of this would be saved with the student.
     """
     of_odds = [term for term in terms if not isinstance(term, HiddenStates)]
     of_states = [term for term in terms if isinstance(term, HiddenStates)]
@@ -47,6 +47,7 @@ def learn(
         labels: Tensor,
         ids: Tensor | None = None,
         logp: Tensor | LiveOdds | None = None,
+        share: float | Tensor = 1.0,
     ) -> Tensor:
         wanted = labels != NOTHING
         lesson = None
@@ -61,16 +62,16 @@ def learn(
         )
         targets = Targets(labels[wanted], ids, logp)
         rows = found.last_hidden_state[wanted]
-        loss: Tensor = head_of(self)(rows, targets)
+        loss: Tensor = head_of(self)(rows, targets, share)
         if lesson and of_states:
             states = [layer[wanted] for layer in found.hidden_states]
             for match in getattr(self, MATCHES):
-                loss = loss + match(states, lesson.states)
+                loss = loss + share * match(states, lesson.states)
         return loss
 
-    def loss(self: Any, rows: Tensor, targets: Targets) -> Tensor:
-        states, weight = with_bias(rows.to(dtype), self.weight.to(dtype), self.bias)
-        return distillation_loss(states, weight, targets, of_odds, cap)
+    def loss(self: Any, rows: Tensor, targets: Targets, share: float | Tensor) -> Tensor:
+        states, weight = with_bias(rows.to(dtype), self.weight, self.bias)
+        return distillation_loss(states, weight, targets, of_odds, cap, share)
 
     cap = cap_of(student.config)
     student.forward = MethodType(forward, student)

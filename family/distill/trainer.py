@@ -143,13 +143,13 @@ class DistillationTrainer(Trainer):  # type: ignore[misc]
     ) -> Tensor:
         """Mean nats per target of the optimizer step: this process' share of it, times the
         number of processes, over which gradients and reported losses are averaged."""
+        assert num_items_in_batch is not None  # counted from the labels, over all processes
+        share = self.accelerator.num_processes / num_items_in_batch
         with self.accelerator.autocast():  # which FSDP does not enter by itself
-            loss = model(**inputs)
+            loss: Tensor = model(**inputs, share=share)
         if not torch.isfinite(loss):
             raise diverged(f"the loss is {loss.item()} at step {self.state.global_step}", self.args)
-        assert num_items_in_batch is not None  # counted from the labels, over all processes
-        share: Tensor = loss * self.accelerator.num_processes / num_items_in_batch
-        return share
+        return loss
 
     def _clip_grad_norm(self, model: Any) -> Tensor:
         """Clip as torch does, by a norm that is equal however the weights are cut up.

@@ -23,8 +23,9 @@ BANDWIDTH = 0.60
 #: Share of a device's memory that stays free for fragments and communication. Assumed.
 RESERVE = 0.10
 
-#: Rows of logits that the loss holds at once, as in `family.distill.loss`.
-HEAD_ROWS = 256
+#: Rows of logits that the loss holds at once, and logits that it works on, in float32, as in
+#: `family.distill.loss`.
+HEAD_ROWS, HEAD_WORKED = 512, 2**25
 #: Bytes of a trained parameter: master weight, gradient and optimizer state.
 STATE_BYTES = {"adamw": 16, "adamw_8bit": 10}
 
@@ -91,7 +92,8 @@ def training_bytes(model: ModelShape, layout: Layout, optimizer: str, tokens: in
     if layout.sharding == "fsdp" and layout.devices > 1:
         states /= layout.devices
         copies = 2 * 2 * (model.body_parameters / model.layers)
-    head = 12 * HEAD_ROWS * model.vocabulary + 8 * model.hidden * model.vocabulary
+    logits = HEAD_ROWS * model.vocabulary
+    head = 2 * logits + 12 * min(logits, HEAD_WORKED) + 6 * model.hidden * model.vocabulary
     return BASE_MEMORY + states + copies + head + activation_bytes(model, tokens, layout.recompute)
 
 

@@ -217,7 +217,7 @@ def test_training_runs_in_bfloat16_when_asked(
     plain = objective.distillation_loss
 
     def spy(hidden: torch.Tensor, head: torch.Tensor, *rest: object) -> torch.Tensor:
-        seen.append((hidden.dtype, head.dtype, torch.is_autocast_enabled("cpu")))
+        seen.append(hidden.dtype)
         return plain(hidden, head, *rest)
 
     dtypes = []
@@ -233,7 +233,7 @@ def test_training_runs_in_bfloat16_when_asked(
         trained(tiny_family, tmp_path, precision="bf16", tokens=500)
     finally:
         hook.remove()
-    assert seen[0][:2] == (torch.bfloat16, torch.bfloat16)
+    assert set(seen) == {torch.bfloat16}
     assert set(dtypes) == {torch.bfloat16}
 
 

@@ -68,4 +68,4 @@ def test_recomputing_keeps_one_layer_and_the_inputs_of_all() -> None:
 
 def test_the_head_comes_in_the_chunks_of_the_loss() -> None:
     loss = pytest.importorskip("family.distill.loss")
-    assert loss.ROWS == costs.HEAD_ROWS
+    assert (loss.ROWS, loss.WORKED) == (costs.HEAD_ROWS, costs.HEAD_WORKED)
