@@ -18,6 +18,7 @@ from family.corpus.blocks import Blocks
 from family.distill.astray import Watch
 from family.distill.checkpoint import CheckpointMarks, Mark
 from family.distill.grid import Grid
+from family.distill.norm import quicken_norms
 from family.distill.objective import forget, learn
 from family.distill.on_policy import Writer
 from family.distill.teacher import LiveTeacher
@@ -50,6 +51,7 @@ def distill(inputs: Mapping[str, Path], settings: Distill, out: Path) -> Outcome
     sharding = settings.distributed.sharding if place.world > 1 else "ddp"
     student = _student(inputs, settings)
     quicken(student)
+    quicken_norms(student)
     corpus = blocks.read(inputs["corpus"], inputs["student"])
     rows = None
     if settings.reads_signal:
