@@ -48,7 +48,8 @@ class _Norm(torch.autograd.Function):
         size = torch.linalg.vector_norm(states, dim=-1, keepdim=True)
         scale = size.square_().div_(states.shape[-1]).add_(least).rsqrt_()
         ctx.save_for_backward(states, weight, scale)
-        return (states * scale).mul_(weight).to(dtype)
+        normed: Tensor = (states * scale).mul_(weight).to(dtype)
+        return normed
 
     @staticmethod
     def backward(ctx: Any, *grads: Tensor) -> tuple[Tensor | None, ...]:
