@@ -32,8 +32,8 @@ from flows.stages import STAGES
 
 CODECS: tuple[Codec, ...] = (
     Dense(kind="dense"),
-    *(TopK(kind="top_k", k=k) for k in (4, 8, 12, 16, 21)),
-    *(Sampled(kind="sampled", draws=draws) for draws in (16, 32, 64, 128)),
+    *(TopK(kind="top_k", k=k) for k in (8, 16, 21)),
+    *(Sampled(kind="sampled", draws=draws) for draws in (16, 32, 64)),
 )
 BYTES, RISE = 64, 1.02
 #: Half of a 95 % interval of a mean, in standard errors, by the number of values (Student's t).

@@ -28,7 +28,12 @@ STAGES = {
         Stage("kept", "family.corpus.kept:kept", (spec.Keep,)),
         Stage("corpus", "family.corpus.blocks:corpus", (spec.Corpus,), version=3),
         Stage("signal", "family.signal.capture:signal", (spec.Signal,), version=4, resumes=True),
-        Stage("vocabulary", "family.student.vocabulary:vocabulary", (spec.TrimmedVocabulary,)),
+        Stage(
+            "vocabulary",
+            "family.student.vocabulary:vocabulary",
+            (spec.TrimmedVocabulary,),
+            version=2,
+        ),
         Stage("candidates", "family.student.candidates:candidates", (spec.CandidateStart,)),
         Stage("start", "family.student.start:start", (spec.PruneStart, spec.RandomStart)),
         Stage("distill", "family.distill.train:distill", (spec.Distill,), version=5, resumes=True),

@@ -114,9 +114,7 @@ class Bench:
     def family(self) -> bounds.Bound:
         """Three tiers on a signal captured once, over as many runs of TRL's."""
         steps = FAMILY_TOKENS / (BATCH * BLOCK)
-        corpus = np.load(self.ground.corpus / "tokens.npy").size
-        ours = self.ground.signal_seconds * FAMILY_TOKENS / corpus
-        theirs = 0.0
+        ours, theirs = self.ground.capturing(FAMILY_TOKENS), 0.0
         for layers in TIERS:
             theirs += self.wall(f"TRL, {layers} layers", layers, steps, **WAYS[bounds.TRL])
             ours += self.wall(f"ours, {layers} layers", layers, steps, **WAYS[bounds.TRIMMED])
@@ -201,7 +199,7 @@ def main() -> int:
             f"Speed and memory over TRL {version('trl')} as installed; the median of "
             f"{options.rounds} rounds, and in brackets their range. A family's wall time is "
             f"reckoned from the starts and steps of short trainings, for {FAMILY_TOKENS:,} tokens "
-            "seen once, the capture of the signal included."
+            "seen once; its capture of the signal likewise, from two."
         )
         command = "python -m benchmarks.speed"
         write_section("Speed and memory", command, f"{text}\n\n{note} {machine()}")

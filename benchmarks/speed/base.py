@@ -9,10 +9,9 @@ import json
 import sys
 from collections.abc import Container, Iterator, Mapping
 from dataclasses import dataclass
-from itertools import islice
 from pathlib import Path
 from pydoc_data.topics import topics
-from typing import Any
+from typing import Any, NamedTuple
 
 import yaml
 
@@ -21,7 +20,7 @@ from family.leaves import leaves
 from family.load import load
 from family.plan import steps
 from family.run import make
-from family.store import Store
+from family.store import Manifest, Store
 from family.teacher.open import load_tokenizer
 from flows.stages import STAGES
 
@@ -43,9 +42,23 @@ class Base:
     flagship: Path
     corpus: Path
     signal: Path
-    signal_seconds: float
+    captures: tuple["Capture", "Capture"]
+    """Of this corpus' signal, and of that of all topics."""
     students: Mapping[tuple[int, int | None], Path]
     """By their layers and the size of their vocabulary, None for the flagship's."""
+
+    def capturing(self, tokens: int) -> float:
+        """Seconds of a capture, start and all: on the line through the two that were timed."""
+        some, more = self.captures
+        pace = (more.seconds - some.seconds) / (more.tokens - some.tokens)
+        return some.seconds + pace * (tokens - some.tokens)
+
+
+class Capture(NamedTuple):
+    """A signal's capture."""
+
+    tokens: int
+    seconds: float
 
 
 def base(folder: Path, documents: int, flagship: Path | None) -> Base:
@@ -57,20 +70,23 @@ def base(folder: Path, documents: int, flagship: Path | None) -> Base:
     if flagship:
         source = {**source, "source": {"kind": "folder", "path": str(flagship.absolute())}}
     opened = build(store, folder, {**quickstart, "flagship": source}, {"flagship"})["/flagship"]
-    text = folder / "topics.jsonl"
-    rows = [json.dumps({"text": row}) for row in islice(filled(opened.path), documents)]
-    text.write_text("\n".join(rows) + "\n")
+    rows = [json.dumps({"text": row}) + "\n" for row in filled(opened.path)]
+    some, every = folder / "topics.jsonl", folder / "all-topics.jsonl"
+    some.write_text("".join(rows[:documents]))
+    every.write_text("".join(rows))
+    names = {"flagship", "text", "corpus", "signal", "vocabulary", "start"}
     made = {}
     for vocabulary in (None, TRIMMED, HALF):
-        wanted = family(text, vocabulary, source)
-        names = {"flagship", "text", "corpus", "signal", "vocabulary", "start"}
+        wanted = family(some, vocabulary, source)
         for id, one in build(store, folder, wanted, names).items():
             made[id, vocabulary] = one
+    names -= {"vocabulary", "start"}
+    whole = build(store, folder, {**family(every, None, source), "family": "speed-all"}, names)
     return Base(
         flagship=opened.path,
         corpus=made["/corpus", None].path,
         signal=made["/signal", None].path,
-        signal_seconds=made["/signal", None].seconds,
+        captures=(made["/signal", None].capture, whole["/signal"].capture),
         students={
             (int(id.removeprefix("of").removesuffix("/start")), vocabulary): one.path
             for (id, vocabulary), one in made.items()
@@ -81,10 +97,14 @@ def base(folder: Path, documents: int, flagship: Path | None) -> Base:
 
 @dataclass(frozen=True)
 class Built:
-    """A step's artifact, and how long it took."""
+    """A step's artifact, and how it came to be."""
 
     path: Path
-    seconds: float
+    manifest: Manifest
+
+    @property
+    def capture(self) -> Capture:
+        return Capture(int(self.manifest.outcome.facts["tokens"]), self.manifest.origin.seconds)
 
 
 def build(
@@ -101,7 +121,7 @@ def build(
                 print(f"{step.title} ...", file=sys.stderr, flush=True)
                 stage = STAGES[step.recipe.stage]
                 manifest = make(step, spec.family, stage, store, recorded=False).manifest
-                found[step.id] = Built(store.fetch(step.recipe.key), manifest.origin.seconds)
+                found[step.id] = Built(store.fetch(step.recipe.key), manifest)
     return found
 
 

@@ -6,7 +6,7 @@ What it took goes to standard output as one line of JSON, the last.
 import importlib
 import json
 import os
-import resource
+import re
 import subprocess
 import sys
 import time
@@ -83,8 +83,17 @@ def main(path: Path) -> None:
     ends: list[float] = []
     train = importlib.import_module(f"benchmarks.speed.{case.side}").train
     train(case, lambda: ends.append(time.monotonic()))
-    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024
-    print(Run(ends=tuple(ends), peak=peak).model_dump_json())
+    print(Run(ends=tuple(ends), peak=peak()).model_dump_json())
+
+
+def peak() -> int:
+    """Most bytes that this process had resident.
+
+    Not `ru_maxrss`, which starts from what the process that started it had."""
+    status = Path("/proc/self/status").read_text()
+    found = re.search(r"^VmHWM:\s+(\d+) kB$", status, re.MULTILINE)
+    assert found
+    return int(found[1]) * 1024
 
 
 if __name__ == "__main__":

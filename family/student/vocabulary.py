@@ -64,7 +64,7 @@ def _kept(
     source: Mapping[str, Any], used: Iterable[int], usage: np.ndarray[Any, Any], multiple: int
 ) -> list[int]:
     """The flagship ids to keep, ascending: what is used, the bytes, the special tokens, and what
-    the merges between them need, rounded up with the likeliest others."""
+    the merges between them need; then the likeliest others that still fit, up to a multiple."""
     ids = _ids(source)
     names = {number: name for name, number in ids.items()}
     derivation = _derivations(source)
@@ -73,17 +73,22 @@ def _kept(
 
     kept: set[int] = set(special) | alphabet
 
-    def keep(number: int) -> None:
-        if number not in kept:
-            kept.add(number)
-            for part in derivation.get(names[number], ()):
-                keep(ids[part])
+    def needed(number: int) -> set[int]:
+        """Itself and what its merges pass through, as far as that is not kept yet."""
+        if number in kept:
+            return set()
+        parts = (ids[part] for part in derivation.get(names[number], ()))
+        return {number}.union(*(needed(part) for part in parts))
 
     for number in used:
-        keep(number)
-    likeliest = iter(np.argsort(-usage, kind="stable"))
-    while len(kept) % multiple and len(kept) < len(ids):
-        keep(int(next(likeliest)))
+        kept |= needed(number)
+    size = min(-(-len(kept) // multiple) * multiple, len(ids))
+    likeliest = [int(number) for number in np.argsort(-usage, kind="stable") if number in names]
+    while len(kept) < size:  # the shortest that is missing needs nothing but itself
+        for number in likeliest:
+            more = needed(number)
+            if len(kept) + len(more) <= size:
+                kept |= more
     return sorted(kept)
 
 

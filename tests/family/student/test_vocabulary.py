@@ -58,6 +58,21 @@ def test_a_lower_expectation_keeps_more_tokens(tiny_family: TinyFamily, tmp_path
     assert kept[0] < kept[1]
 
 
+def test_it_is_rounded_up_to_the_very_multiple(tiny_family: TinyFamily, tmp_path: Path) -> None:
+    """Though most tokens bring others along, which their merges pass through."""
+    inputs = {name: getattr(tiny_family, name) for name in ("flagship", "corpus", "signal")}
+
+    def kept(multiple: int) -> int:
+        out = tmp_path / str(multiple)
+        out.mkdir()
+        settings = TrimmedVocabulary(kind="trimmed", expected=1, multiple=multiple)
+        return int(vocabulary(inputs, settings, out).facts["tokens_kept"])
+
+    needed = kept(1)
+    sizes = range(needed + 1, needed + 12)
+    assert [kept(size) for size in sizes] == list(sizes)
+
+
 def test_a_tokenizer_that_is_not_byte_level_bpe_is_refused(
     tiny_family: TinyFamily, tmp_path: Path
 ) -> None:
