@@ -7,6 +7,7 @@ import importlib
 import json
 import os
 import re
+import shutil
 import subprocess
 import sys
 import time
@@ -21,6 +22,8 @@ from family.stage import Settings
 Side = Literal["ours", "plain", "trl"]
 #: Steps that are not timed: each new shape of a tensor costs a compile.
 WARM_UP = 2
+#: What TRL brings along, and transformers imports for everyone once it is there.
+BROUGHT = ("datasets", "scipy")
 
 
 class Case(Settings):
@@ -60,7 +63,8 @@ class Run(Settings):
 
 def run(case: Case) -> Run:
     """Train in a process of its own."""
-    case.out.mkdir(parents=True, exist_ok=True)
+    shutil.rmtree(case.out, ignore_errors=True)
+    case.out.mkdir(parents=True)
     path = case.out / "case.json"
     path.write_text(case.model_dump_json())
     environment = {k: v for k, v in os.environ.items() if k not in ALLOCATOR}
@@ -80,6 +84,8 @@ def run(case: Case) -> Run:
 
 def main(path: Path) -> None:
     case = Case.model_validate_json(path.read_bytes())
+    if case.side != "trl":
+        sys.modules |= dict.fromkeys(BROUGHT)  # type: ignore[arg-type]
     ends: list[float] = []
     train = importlib.import_module(f"benchmarks.speed.{case.side}").train
     train(case, lambda: ends.append(time.monotonic()))
