@@ -3,6 +3,8 @@
 import os
 import platform
 import re
+import time
+from collections.abc import Callable
 from pathlib import Path
 
 PATH = Path(__file__).parent.parent / "docs" / "BENCHMARKS.md"
@@ -12,6 +14,13 @@ HEAD = "# Benchmarks\n\nEvery section is written by the command that is named in
 def machine() -> str:
     """Where figures were taken."""
     return f"Taken on {os.cpu_count()} cores of {platform.machine()}, no GPU."
+
+
+def timed(act: Callable[[], object]) -> float:
+    """Seconds that something takes."""
+    began = time.monotonic()
+    act()
+    return time.monotonic() - began
 
 
 def write_section(title: str, command: str, body: str) -> None:

@@ -12,14 +12,12 @@ import resource
 import shutil
 import statistics
 import tempfile
-import time
-from collections.abc import Callable
 from functools import partial
 from pathlib import Path
 
 import click
 
-from benchmarks.report import machine, write_section
+from benchmarks.report import machine, timed, write_section
 from family.stage import Outcome, Recipe, Settings
 from family.store import Origin, Store, sync
 
@@ -55,12 +53,6 @@ def sealed(store: Store, source: Path, turn: int) -> None:
     recipe = Recipe("start", 1, Weights(turn=turn), {})
     origin = Origin(family="f", tier="t", step="start", started="", seconds=0.0)
     store.seal(recipe, source, Outcome(), lambda: origin)
-
-
-def timed(act: Callable[[], None]) -> float:
-    began = time.monotonic()
-    act()
-    return time.monotonic() - began
 
 
 @click.command()

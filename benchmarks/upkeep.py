@@ -8,26 +8,18 @@ and built again. Stages take no time and write one small file, so all that is me
 
 import json
 import tempfile
-import time
-from collections.abc import Callable
 from pathlib import Path
 
 import click
 
 from benchmarks.overlap import FAMILY, START, stood_in
-from benchmarks.report import machine, write_section
+from benchmarks.report import machine, timed, write_section
 from family.load import load
 from family.store import Store
 from flows import planning, stages
 from flows.server import prefect_api
 
 Row = tuple[str, str, str, str, str]
-
-
-def timed(act: Callable[[], object]) -> float:
-    began = time.monotonic()
-    act()
-    return time.monotonic() - began
 
 
 def measured(folder: Path, tiers: int) -> Row:

@@ -41,8 +41,7 @@ def export(inputs: Mapping[str, Path], settings: Export, out: Path) -> Outcome:
     """Write `inputs["model"]`, a Hugging Face folder, as ONNX at the asked precision.
 
     A decoder's folder opens in onnxruntime_genai and in plain onnxruntime, a classifier's in the
-    latter. StageError if the checkpoint
-    cannot be exported."""
+    latter. StageError if the checkpoint cannot be exported."""
     model = inputs["model"]
     config = _checked(model)
     shape = shape_of(config)

@@ -7,7 +7,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from family.doctor.findings import Area, Finding
-from family.errors import DescentError
+from family.errors import DescentError, StoreError
+from family.remote.place import place_of
 from family.spec import FamilySpec
 
 if TYPE_CHECKING:
@@ -144,6 +145,13 @@ def _stages(spec: FamilySpec) -> Finding:
     return PREFECT.ok("runs_on", f"deployed for {', '.join(sorted({*spec.runs_on.values()}))}")
 
 
+def _is_one(store: str, root: Path) -> bool:
+    """Whether both name one store, which may stand at a URL with a folder before it."""
+    with suppress(StoreError):  # the folder is in the way of that URL
+        return Path(place_of(store)).resolve() == Path(place_of(root)).resolve()
+    return False
+
+
 def _deployment(name: str, found: "DeploymentResponse", root: Path) -> Finding:
     """The first thing that keeps a deployment from its work."""
     config, store = found.parameters.get("config"), found.parameters.get("store")
@@ -155,7 +163,7 @@ def _deployment(name: str, found: "DeploymentResponse", root: Path) -> Finding:
             f"it is to read {config}, which is not here",
             f"If the file has moved: {ANEW}. If runs are made on another machine, look there.",
         )
-    if store and Path(store).resolve() != root.resolve():
+    if store and not _is_one(store, root):
         return PREFECT.warn(
             name, f"it works on another store, {store}", f"descent doctor --store {store}"
         )

