@@ -21,7 +21,7 @@ from family.spec import CrossEntropy, Divergence
 from family.teacher.head import capped
 
 #: Rows of logits held at once. Chunks have this shape, or half of it: a new one costs a compile.
-ROWS = 512
+ROWS = 256
 #: Numbers that are worked on at once: by a processor, whose caches hold some megabytes, and by
 #: another device, which is kept busy by more.
 CACHED, WORKED = 2**19, 2**25

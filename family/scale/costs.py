@@ -25,7 +25,7 @@ RESERVE = 0.10
 
 #: Rows of logits that the loss holds at once, and logits that it works on, in float32, as in
 #: `family.distill.loss`.
-HEAD_ROWS, HEAD_WORKED = 512, 2**25
+HEAD_ROWS, HEAD_WORKED = 256, 2**25
 #: Bytes of a trained parameter: master weight, gradient and optimizer state.
 STATE_BYTES = {"adamw": 16, "adamw_8bit": 10}
 
